@@ -1,8 +1,8 @@
 """Let a torchvision that was built for CUDA be imported beside a torch that was not.
 
-The registry's torchvision wheels are built for CUDA. Beside a CPU-only torch their compiled operators cannot load, and
-`import torchvision` dies when it describes two of them; `import transformers` dies with it. Declaring the two is enough:
-transforms, datasets, utils and models then work, and the compiled operators (`torchvision.ops.nms`, say) stay
+Torchvision's published wheels are built for CUDA. Beside a CPU-only torch their compiled operators cannot load, and
+`import torchvision` dies when it describes two of them; `import transformers` dies with it. Declaring the two is
+enough: transforms, datasets, utils and models then work, and the compiled operators (`torchvision.ops.nms`, say) stay
 unavailable with a clear error. Where torch and torchvision match, nothing is touched.
 """
 

@@ -9,7 +9,6 @@ import numpy as np
 Defined = TypeVar("Defined", bound=Callable | type)
 
 
-
 class Comparison(Protocol):
     """A check's body: compare function and reference on one random case, and return the largest error."""
 

@@ -1,0 +1,71 @@
+"""`reconstruct`: what the book can do from the command line."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reconstructing_transformer.equations import Evidence, PaperError, gather, load_papers
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
+
+
+@app.callback()
+def reconstruct() -> None:
+    """Reconstructing the Transformer: the papers' equations, tied to code and proof."""
+
+
+def _table(evidence: Evidence) -> Table:
+    table = Table(title="Equations, compared with references that our code did not produce", title_justify="left")
+    table.add_column("equation", no_wrap=True)
+    table.add_column("implementation", overflow="fold")
+    table.add_column("reference", overflow="fold")
+    for column in ("cases", "largest error", "tolerance"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for result in evidence.results:
+        verdict = "[green]agrees[/]" if result.passed else "[bold red]fails[/]"
+        implementation = result.implementation.removeprefix("reconstructing_transformer.")
+        numbers = (str(result.cases), f"{result.max_error:.1e}", f"{result.tolerance:.0e}")
+        table.add_row(result.equation, implementation, result.reference, *numbers, verdict)
+    return table
+
+
+@app.command()
+def verify(
+    equation: Annotated[
+        str | None, typer.Argument(help="Id of one equation, `vaswani2017-1` say; all without it.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the measurements as JSON, for other programs.")
+    ] = False,
+) -> None:
+    """Compare each equation's code with independent references, on random cases.
+
+    Exit code 0: paper, code and checks agree; 1: something does not; 2: the question can't be asked.
+    """
+    complain = Console(stderr=True)
+    try:
+        papers = load_papers()
+    except PaperError as error:
+        complain.print(f"[red]error[/] {escape(str(error))}")
+        raise typer.Exit(2) from error
+    known = [entry.id for paper in papers.values() for entry in paper.equations]
+    if equation is not None and equation not in known:
+        complain.print(f"[red]error[/] no equation “{escape(equation)}”; there are {', '.join(known)}", soft_wrap=True)
+        raise typer.Exit(2)
+    evidence = gather(papers, only=equation)
+    if as_json:
+        keys = {"equation", "implementation", "reference", "cases", "max_error", "tolerance", "passed"}
+        typer.echo(
+            json.dumps([json.loads(result.model_dump_json(include=keys)) for result in evidence.results], indent=2)
+        )
+    else:
+        Console().print(_table(evidence))
+    for problem in evidence.problems:
+        complain.print(f"[red]drift[/] {escape(str(problem))}", soft_wrap=True)
+    if evidence.problems:
+        raise typer.Exit(1)
