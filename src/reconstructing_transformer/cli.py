@@ -36,12 +36,8 @@ def _table(evidence: Evidence) -> Table:
 
 @app.command()
 def verify(
-    equation: Annotated[
-        str | None, typer.Argument(help="Id of one equation, `vaswani2017-1` say; all without it.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the measurements as JSON, for other programs.")
-    ] = False,
+    equation: Annotated[str | None, typer.Argument(help="Id of one equation, `vaswani2017-1` say; else all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the measurements as JSON.")] = False,
 ) -> None:
     """Compare each equation's code with independent references, on random cases.
 
@@ -60,9 +56,8 @@ def verify(
     evidence = gather(papers, only=equation)
     if as_json:
         keys = {"equation", "implementation", "reference", "cases", "max_error", "tolerance", "passed"}
-        typer.echo(
-            json.dumps([json.loads(result.model_dump_json(include=keys)) for result in evidence.results], indent=2)
-        )
+        measured = [result.model_dump(mode="json", include=keys) for result in evidence.results]
+        typer.echo(json.dumps(measured, indent=2))
     else:
         Console().print(_table(evidence))
     for problem in evidence.problems:

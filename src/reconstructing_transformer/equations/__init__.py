@@ -2,7 +2,8 @@
 
 The ground floor of the package: it imports none of the other parts and nothing heavy. A part says which equation a
 function computes (`implements`), where it leaves the paper (`deviation`), and how the function was compared with a
-reference that it did not produce (`check`). `gather` puts the three together and names every place where they drift apart.
+reference that it did not produce (`check`). `gather` puts the three together and names every place where they drift
+apart.
 """
 
 from reconstructing_transformer.equations.evidence import CheckResult, Evidence, Problem, gather

@@ -1,4 +1,4 @@
-"""The evidence: what the code says of the papers' equations, what the checks measured, and where the two drift apart."""
+"""The evidence: what the code says of the papers' equations, what the checks measured, where the two drift apart."""
 
 import importlib
 import pkgutil

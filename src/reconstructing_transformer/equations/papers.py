@@ -118,7 +118,7 @@ class Paper(Record):
 
 
 def papers_folder() -> Path:
-    """Where the papers' files lie: in the book of a checkout, or inside the package where it was installed from a wheel."""
+    """Where the papers' files lie: in the book of a checkout, or inside the package if it came as a wheel."""
     packaged = Path(__file__).parent / "papers"
     checkout = Path(__file__).parents[3] / "book" / "papers"
     return packaged if packaged.is_dir() else checkout

@@ -16,7 +16,9 @@ class Comparison(Protocol):
     __qualname__: str
     __name__: str
 
-    def __call__(self, rng: np.random.Generator) -> float: ...
+    def __call__(self, rng: np.random.Generator) -> float:
+        """Return the largest absolute error of the case that the generator makes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Place:
 
     @classmethod
     def of(cls, defined: Callable | type) -> "Place":
+        """Return the place of a function or class."""
         return cls(defined.__module__, defined.__qualname__)
 
     def __str__(self) -> str:
@@ -36,7 +39,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Implementation:
-    """A function (or a class) that computes an equation. `names` maps symbols to Python names; None: not in the code."""
+    """A function or class that computes an equation. `names` maps symbols to Python names; None: not in the code."""
 
     equation: str
     place: Place
