@@ -4,6 +4,7 @@ import json
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,18 +20,17 @@ def reconstruct() -> None:
 
 
 def _table(evidence: Evidence) -> Table:
-    table = Table(title="Equations, compared with references that our code did not produce", title_justify="left")
-    table.add_column("equation", no_wrap=True)
-    table.add_column("implementation", overflow="fold")
-    table.add_column("reference", overflow="fold")
-    for column in ("cases", "largest error", "tolerance"):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = Table(title="Equations, compared with references that our code did not produce", box=SIMPLE_HEAD)
+    table.add_column("equation")
+    table.add_column("code, and what it is compared with", overflow="fold")
+    table.add_column("largest error", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for result in evidence.results:
         verdict = "[green]agrees[/]" if result.passed else "[bold red]fails[/]"
-        implementation = result.implementation.removeprefix("reconstructing_transformer.")
-        numbers = (str(result.cases), f"{result.max_error:.1e}", f"{result.tolerance:.0e}")
-        table.add_row(result.equation, implementation, result.reference, *numbers, verdict)
+        code = escape(result.implementation.removeprefix("reconstructing_transformer."))
+        pair = f"{code}\n[dim]{escape(result.reference)}, {result.cases} cases[/]"
+        error = f"{result.max_error:.1e}\n[dim]allowed {result.tolerance:.0e}[/]"
+        table.add_row(result.equation, pair, error, verdict)
     return table
 
 

@@ -1,0 +1,19 @@
+// What a page does when it is pointed at. Without this file everything is there; nothing lights up.
+
+// Equation cards: point at a symbol, or reach it with Tab, and every occurrence of it in the card lights up.
+for (const card of document.querySelectorAll(".equation-card")) {
+  const symbolOf = (event) => event.target.closest("[data-sym]")?.dataset.sym;
+  const light = (symbol) => {
+    for (const place of card.querySelectorAll("[data-sym]")) {
+      place.classList.toggle("lit", symbol !== undefined && place.dataset.sym === symbol);
+    }
+  };
+  const focused = () => document.activeElement?.closest?.(".equation-card .symbol");
+  const settle = () => light(card.contains(focused()) ? focused().dataset.sym : undefined);
+
+  card.addEventListener("pointerover", (event) => (symbolOf(event) ? light(symbolOf(event)) : settle()));
+  card.addEventListener("pointerleave", settle);
+  card.addEventListener("focusin", settle);
+  card.addEventListener("focusout", () => light(undefined));
+  card.addEventListener("keydown", (event) => event.key === "Escape" && focused()?.blur());
+}

@@ -1,0 +1,67 @@
+"""The Sphinx extension that puts equations, code and proof on a page. This file only registers."""
+
+from sphinx.application import Sphinx
+from sphinx.util.typing import ExtensionMetadata
+
+from reconstructing_transformer.sphinx import (
+    card,
+    domain,
+    execution,
+    math,
+    notebooks,
+    pages,
+    project,
+    reference,
+    strict,
+)
+from reconstructing_transformer.sphinx.sources import collect_pages
+
+
+def _add_settings(app: Sphinx) -> None:
+    # Jupyter Book hands this over even where the extension that knows it, which loads from other hosts, is left out.
+    app.add_config_value("comments_config", {}, "env", dict)
+    app.add_config_value("reconstruct_papers", "book/papers", "env", str)
+    app.add_config_value("reconstruct_modules", None, "env", (list, type(None)))
+    app.add_config_value("reconstruct_web", "book/web", "env", str)
+    app.add_config_value("reconstruct_fingerprint", "", "env", str)
+    app.add_config_value("reconstruct_site_fingerprint", "", "env", str)
+
+
+def _add_equations(app: Sphinx) -> None:
+    app.add_domain(domain.BookDomain)
+    app.add_role("equation", domain.EquationReference())
+    app.add_directive("equation", card.EquationDirective)
+    children = (card.visit_children, card.depart_children)
+    app.add_node(card.EquationCard, html=(card.visit_card, None), latex=children, text=children, man=children)
+    skipped = (reference.skip, None)
+    app.add_node(reference.ReferenceTable, html=(reference.visit_table, None), latex=skipped, text=skipped, man=skipped)
+    app.add_directive("equation-index", reference.EquationIndex)
+    app.add_directive("notation-index", reference.NotationIndex)
+    app.add_directive("deviation-index", reference.DeviationIndex)
+
+
+def _add_site(app: Sphinx) -> None:
+    app.add_html_math_renderer(math.RENDERER, (math.visit_inline, None), (math.visit_display, None))
+    app.add_css_file("katex.css")
+    app.add_css_file("book.css", priority=900)
+    app.add_js_file("book.js", loading_method="defer")
+    app.add_post_transform(strict.AlternativeText)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register settings, nodes and events."""
+    _add_settings(app)
+    _add_equations(app)
+    _add_site(app)
+    app.connect("config-inited", project.set_fingerprints)
+    app.connect("config-inited", pages.add_templates)
+    app.connect("builder-inited", project.load_project)
+    app.connect("builder-inited", pages.prepare_web)
+    app.connect("env-before-read-docs", execution.execute_chapters)
+    app.connect("html-collect-pages", collect_pages)
+    app.connect("html-page-context", pages.add_context)
+    app.connect("build-finished", reference.equations_json)
+    app.connect("build-finished", notebooks.write_notebooks)
+    app.connect("build-finished", pages.end_web)
+    app.connect("build-finished", strict.fail_on_warnings, priority=900)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

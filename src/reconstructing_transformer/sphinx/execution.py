@@ -1,0 +1,78 @@
+"""Chapters that have to be executed are executed side by side, before they are read one by one."""
+
+import logging as standard_logging
+import os
+import re
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from jupyter_cache.executors import load_executor
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
+
+from reconstructing_transformer.sphinx.stop import BuildStop
+
+LOGGER = logging.getLogger(__name__)
+READER = {"name": "myst_nb_md", "type": "plugin"}
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class ChapterError(BuildStop):
+    """A cell of a chapter has failed."""
+
+    category = "A chapter does not run"
+
+
+def is_chapter(path: Path) -> bool:
+    """Whether a page is a notebook: its front matter names jupytext."""
+    return path.suffix == ".md" and "jupytext:" in path.read_text(encoding="utf-8")[:600]
+
+
+def settle_kernels() -> None:
+    """Give each kernel one thread: chapters run side by side, and sums come out alike on every machine."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def failing_line(path: Path, traceback: str) -> int:
+    """Return the line on which a cell failed, from the traceback that quotes the cell; 1 if it quotes none."""
+    lines = [line.rstrip() for line in path.read_text(encoding="utf-8").splitlines()]
+    quoted = traceback.split("-" * 18)
+    cell = [line.rstrip() for line in quoted[1].strip("\n").splitlines()] if len(quoted) > 2 else []
+    for start in range(len(lines) - len(cell) + 1):
+        if cell and lines[start : start + len(cell)] == cell:
+            within = re.search(r"Cell In\[\d+\], line (\d+)", traceback)
+            return start + (int(within[1]) if within else 1)
+    return 1
+
+
+def execute_chapters(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Execute the chapters that this build is going to read and that the cache does not hold yet.
+
+    Raises:
+        ChapterError: a cell has failed. The message names the chapter, the line, and Python's own words.
+    """
+    if app.config.nb_execution_mode != "cache":
+        return
+    settle_kernels()
+    paths = [
+        path for path in (Path(env.doc2path(docname)) for docname in docnames) if path.is_file() and is_chapter(path)
+    ]
+    if not paths:
+        return
+    cache = get_cache(app.config.nb_execution_cache_path)
+    records = [cache.add_nb_to_project(str(path), read_data=READER) for path in paths]
+    wanted = [record for record in records if cache.get_cached_project_nb(record.uri) is None]
+    if not wanted:
+        return
+    LOGGER.info("executing %d chapter(s): %s", len(wanted), ", ".join(Path(record.uri).stem for record in wanted))
+    executor = load_executor("local-parallel", cache, logger=standard_logging.getLogger("jupyter_cache"))
+    done = executor.run_and_cache(
+        filter_uris=[record.uri for record in wanted], timeout=app.config.nb_execution_timeout
+    )
+    faults = []
+    for uri in [*done.errored, *done.excepted]:
+        traceback = COLOUR.sub("", cache.get_project_record(uri).traceback or "no traceback was kept")
+        faults.append(f"{uri}:{failing_line(Path(uri), traceback)}: a cell failed\n{traceback}")
+    if faults:
+        raise ChapterError("\n".join(faults))

@@ -1,0 +1,74 @@
+"""What a page of the site carries around its text: styles, fonts, scripts, its place in the book, its notebook."""
+
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+from reconstructing_transformer.sphinx import vendor
+from reconstructing_transformer.sphinx.execution import is_chapter
+from reconstructing_transformer.sphinx.math import Katex
+from reconstructing_transformer.sphinx.notebooks import notebook_name
+
+DARK_CODE = "reconstructing_transformer.sphinx.colours.Ink"
+
+
+def web_folder(app: Sphinx) -> Path:
+    """Return the folder of the site's own styles, scripts and templates."""
+    return Path(app.confdir) / app.config.reconstruct_web
+
+
+def add_templates(app: Sphinx, config: Config) -> None:
+    """Let the site's own templates stand before the theme's."""
+    config.templates_path.insert(0, str(web_folder(app) / "templates"))
+
+
+def prepare_web(app: Sphinx) -> None:
+    """Install the web libraries, start the math renderer, and lay ready what the site takes with it."""
+    web = web_folder(app)
+    modules = vendor.install(web)
+    app.reconstruct_katex = Katex(web)  # type: ignore[attr-defined]
+    if app.builder.format != "html":
+        return
+    app.config.pygments_dark_style = DARK_CODE  # the theme brings the setting, too late for `_config.yml`
+    vendored = Path(app.doctreedir).parent / ".vendored"
+    vendor.copy_assets(modules, vendored)
+    app.config.html_static_path += [str(web / "static"), str(vendored)]
+
+
+def end_web(app: Sphinx, error: Exception | None) -> None:
+    """End the math renderer."""
+    if hasattr(app, "reconstruct_katex"):
+        app.reconstruct_katex.close()
+
+
+def _part_and_chapter(app: Sphinx, docname: str) -> str:
+    """Return “Part I · Chapter 2” for a chapter, by the parts of `_toc.yml`."""
+    site_map = getattr(app.config, "external_site_map", None)
+    if site_map is None:
+        return ""
+    for part in site_map.root.subtrees:
+        for chapter in part.items:
+            if str(chapter) == docname:
+                number = app.env.toc_secnumbers.get(docname, {}).get("", ())
+                chapter_number = f"Chapter {number[0]}" if number else ""
+                caption = (part.caption or "").split(":")[0]
+                return " · ".join(words for words in (caption, chapter_number) if words)
+    return ""
+
+
+def add_context(
+    app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> str | None:
+    """Tell the template the page's place in the book, its notebook, and which fonts it needs at once."""
+    body = context.get("body") or ""
+    if 'class="katex' not in body:
+        context["css_files"] = [
+            css for css in context["css_files"] if "katex" not in str(getattr(css, "filename", css))
+        ]
+    context["kicker"] = _part_and_chapter(app, pagename) if doctree is not None else ""
+    known = pagename in app.env.found_docs
+    context["notebook"] = notebook_name(pagename) if known and is_chapter(Path(app.env.doc2path(pagename))) else None
+    return None
