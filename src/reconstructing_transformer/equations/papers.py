@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
@@ -94,7 +94,7 @@ class Paper(Record):
         return 1
 
     @model_validator(mode="after")
-    def _settle_symbols(self) -> Self:
+    def _settle_symbols(self) -> "Paper":
         """Give each equation the symbols that it shows, in the order in which it shows them."""
         unused = set(self.symbols)
         settled = []

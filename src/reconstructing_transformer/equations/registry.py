@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 Defined = TypeVar("Defined", bound=Callable | type)
 
 
+@runtime_checkable
 class Comparison(Protocol):
     """A check's body: compare function and reference on one random case, and return the largest error."""
 

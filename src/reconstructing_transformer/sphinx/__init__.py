@@ -23,6 +23,8 @@ def _add_settings(app: Sphinx) -> None:
     app.add_config_value("reconstruct_papers", "book/papers", "env", str)
     app.add_config_value("reconstruct_modules", None, "env", (list, type(None)))
     app.add_config_value("reconstruct_web", "book/web", "env", str)
+    app.add_config_value("reconstruct_shared", "", "", str)
+    app.add_config_value("reconstruct_strict", True, "", bool)
     app.add_config_value("reconstruct_fingerprint", "", "env", str)
     app.add_config_value("reconstruct_site_fingerprint", "", "env", str)
 

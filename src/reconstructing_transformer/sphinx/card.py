@@ -6,6 +6,7 @@ from html import escape
 from docutils import nodes
 from docutils.parsers.rst import directives
 from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
@@ -15,12 +16,12 @@ from reconstructing_transformer.equations.evidence import DeviationFact, Impleme
 from reconstructing_transformer.equations.papers import SYMBOL
 from reconstructing_transformer.sphinx.domain import BookDomain, anchor
 from reconstructing_transformer.sphinx.highlight import highlight_python
-from reconstructing_transformer.sphinx.math import katex_of
+from reconstructing_transformer.sphinx.math import Katex, katex_of
 from reconstructing_transformer.sphinx.project import project_of
 from reconstructing_transformer.sphinx.sources import source_page
 
+SIDE_BY_SIDE = 64  # characters of code that fit beside a formula
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-MARKDOWN = MarkdownIt()
 
 
 class EquationCard(nodes.General, nodes.Element):
@@ -59,6 +60,12 @@ class EquationDirective(SphinxDirective):
         card += [nodes.literal_block(fact.code, fact.code, language="python") for fact in implementations]
         self.set_source_info(card)
         return [card]
+
+
+def inline_markdown(text: str, katex: Katex) -> str:
+    """Render a line of Markdown, with its `$…$` as math."""
+    markdown = MarkdownIt().use(dollarmath_plugin, renderer=lambda tex, _: katex.render(tex, False))
+    return markdown.renderInline(text)
 
 
 def power_of_ten(number: float) -> str:
@@ -137,21 +144,28 @@ class CardWriter:
     def _deviations(self) -> str:
         if not self.deviations:
             return ""
+        katex = katex_of(self.translator)
         entries = "".join(
-            f"<li><b>{escape(fact.title)}.</b> {MARKDOWN.renderInline(fact.reason)}</li>" for fact in self.deviations
+            f"<li><b>{escape(fact.title)}.</b> {inline_markdown(fact.reason, katex)}</li>" for fact in self.deviations
         )
         count = len(self.deviations)
         title = "Where our code leaves the paper" + (f" ({count})" if count > 1 else "")
         return f'<details class="deviations"><summary>{title}</summary><ul>{entries}</ul></details>'
+
+    def _is_wide(self) -> bool:
+        """Whether formula and code need a row each: they must be readable without scrolling, side by side or not."""
+        longest = max((len(line) for fact in self.implementations for line in fact.code.splitlines()), default=0)
+        return longest > SIDE_BY_SIDE or r"\begin{aligned}" in self.equation.latex
 
     def write(self, identifier: str) -> str:
         """Return the card."""
         name = escape(f"{self.equation.label} of {self.paper.short}: {self.equation.title}")
         attributes = f' id="{identifier}"' if identifier else ""
         code = "".join(self._code(fact) for fact in self.implementations)
+        layout = "stacked" if self._is_wide() else "two"
         return (
             f'<section class="equation-card" aria-label="{name}"{attributes}>{self._header()}'
-            f'<div class="two">{self._equation()}<div class="codes">{code}</div></div>'
+            f'<div class="{layout}">{self._equation()}<div class="codes">{code}</div></div>'
             f"{self._symbols()}{self._proof()}{self._deviations()}</section>"
         )
 

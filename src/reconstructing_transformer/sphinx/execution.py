@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
+from reconstructing_transformer.sphinx.project import build_folder
 from reconstructing_transformer.sphinx.stop import BuildStop
 
 LOGGER = logging.getLogger(__name__)
@@ -29,9 +30,13 @@ def is_chapter(path: Path) -> bool:
     return path.suffix == ".md" and "jupytext:" in path.read_text(encoding="utf-8")[:600]
 
 
-def settle_kernels() -> None:
-    """Give each kernel one thread: chapters run side by side, and sums come out alike on every machine."""
+def settle_kernels(folder: Path) -> None:
+    """Give each kernel one thread, so that chapters run side by side and sums come out alike, and keep it quiet."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    profile = folder / ".ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", encoding="utf-8")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
 
 
 def failing_line(path: Path, traceback: str) -> int:
@@ -54,7 +59,7 @@ def execute_chapters(app: Sphinx, env: BuildEnvironment, docnames: list[str]) ->
     """
     if app.config.nb_execution_mode != "cache":
         return
-    settle_kernels()
+    settle_kernels(build_folder(app))
     paths = [
         path for path in (Path(env.doc2path(docname)) for docname in docnames) if path.is_file() and is_chapter(path)
     ]

@@ -17,7 +17,7 @@ DARK_CODE = "reconstructing_transformer.sphinx.colours.Ink"
 
 def web_folder(app: Sphinx) -> Path:
     """Return the folder of the site's own styles, scripts and templates."""
-    return Path(app.confdir) / app.config.reconstruct_web
+    return Path(app.srcdir) / app.config.reconstruct_web
 
 
 def add_templates(app: Sphinx, config: Config) -> None:

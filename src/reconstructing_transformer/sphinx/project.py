@@ -75,15 +75,20 @@ def fingerprint(config: Config, root: Path) -> str:
     )
 
 
+def build_folder(app: Sphinx) -> Path:
+    """Return the folder that keeps what builds can share: executed chapters, evidence."""
+    shared = app.config.reconstruct_shared
+    return Path(app.srcdir) / shared if shared else Path(app.outdir).parent
+
+
 def set_fingerprints(app: Sphinx, config: Config) -> None:
     """Date the build: a change of code, lock, records or weights makes every page be read and executed again."""
-    root = Path(app.confdir)
+    root = Path(app.srcdir)
     config.reconstruct_fingerprint = fingerprint(config, root)
     config.reconstruct_site_fingerprint = _digest(
         [*_files(PACKAGE / "sphinx", "*.py"), *_files(root / "book/web", "*.*")]
     )
-    cache = Path(app.outdir).parent / ".jupyter_cache" / config.reconstruct_fingerprint
-    config.nb_execution_cache_path = str(cache)
+    config.nb_execution_cache_path = str(build_folder(app) / ".jupyter_cache" / config.reconstruct_fingerprint)
 
 
 def load_project(app: Sphinx) -> None:
@@ -93,10 +98,10 @@ def load_project(app: Sphinx) -> None:
         DriftError: an equation has no implementation or no check, a check fails, or the code names what no paper has.
     """
     try:
-        papers = load_papers(Path(app.confdir) / app.config.reconstruct_papers)
+        papers = load_papers(Path(app.srcdir) / app.config.reconstruct_papers)
     except PaperError as error:
         raise DriftError(str(error)) from error
-    kept = Path(app.outdir).parent / ".evidence" / f"{app.config.reconstruct_fingerprint}.json"
+    kept = build_folder(app) / ".evidence" / f"{app.config.reconstruct_fingerprint}.json"
     if kept.is_file():
         evidence = Evidence.model_validate_json(kept.read_text(encoding="utf-8"))
     else:

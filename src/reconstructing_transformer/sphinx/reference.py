@@ -6,20 +6,17 @@ from html import escape
 from pathlib import Path
 
 from docutils import nodes
-from markdown_it import MarkdownIt
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
 from reconstructing_transformer.equations import Equation, Paper
-from reconstructing_transformer.sphinx.card import power_of_ten
+from reconstructing_transformer.sphinx.card import inline_markdown, power_of_ten
 from reconstructing_transformer.sphinx.domain import BookDomain, anchor
 from reconstructing_transformer.sphinx.math import katex_of
 from reconstructing_transformer.sphinx.project import Project, project_of
 from reconstructing_transformer.sphinx.sources import source_page
-
-MARKDOWN = MarkdownIt()
 
 
 class ReferenceTable(nodes.General, nodes.Element):
@@ -88,7 +85,9 @@ class Writer:
 
     def _equation_entry(self, paper: Paper, equation: Equation) -> str:
         evidence = self.project.evidence
-        place = f"§{escape(equation.section)}" + (f", p. {equation.page}" if equation.page else "")
+        place = f"{escape(paper.short)}, §{escape(equation.section)}" + (
+            f", p. {equation.page}" if equation.page else ""
+        )
         functions = ", ".join(
             self._code_link(fact.module, fact.qualname, fact.line) for fact in evidence.implementations_of(equation.id)
         )
@@ -97,7 +96,7 @@ class Writer:
             for result in evidence.results_of(equation.id)
         )
         math = self.katex.render(equation.plain_latex, True)
-        where = f"{escape(equation.label)} · {escape(paper.short)}, {place}"
+        where = f"{escape(equation.label)} · {place}" if equation.number else place
         return (
             f'<section class="equation-entry" id="{escape(equation.id)}">'
             f"<h3>{escape(equation.title)}</h3>"
@@ -157,7 +156,7 @@ class Writer:
             rows.append(
                 [
                     f"<b>{escape(fact.title)}</b>",
-                    MARKDOWN.renderInline(fact.reason),
+                    inline_markdown(fact.reason, self.katex),
                     f'<a href="{self._entry(equation)}">{escape(equation.label)}</a>, {escape(paper.short)}',
                     self._code_link(fact.module, fact.qualname, fact.line),
                 ]

@@ -22,13 +22,13 @@ class _Lines(HtmlFormatter):
     """Gives each line an address, `L31`, and a link to itself."""
 
     def wrap(self, source: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-        yield 0, '<div class="highlight source"><pre tabindex="0">'
+        yield 0, '<pre tabindex="0">'
         number = 0
         for kind, line in source:
             number += kind
             link = f'<a class="ln" href="#L{number}" aria-label="Line {number}" data-line="{number}"></a>'
             yield kind, f'<span class="line" id="L{number}">{link}{line}</span>' if kind else line
-        yield 0, "</pre></div>"
+        yield 0, "</pre>"
 
 
 def _module_name(path: Path, root: Path) -> str:

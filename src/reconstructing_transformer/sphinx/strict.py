@@ -32,7 +32,7 @@ def fail_on_warnings(app: Sphinx, error: Exception | None) -> None:
     Sphinx reports most warnings only while it reads a page; without this a second run over the same broken book would
     be silent and succeed.
     """
-    if error is None and app._warncount == 0:
+    if error is None and (app._warncount == 0 or not app.config.reconstruct_strict):
         return
     (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
     if error is None:
