@@ -1,0 +1,108 @@
+"""The decoder (Vaswani et al. 2017, §3.1)."""
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from reconstructing_transformer.transformer.feed_forward import PositionwiseFeedForward
+from reconstructing_transformer.transformer.multi_head import MultiHeadAttention
+from reconstructing_transformer.transformer.normalisation import LayerNorm
+from reconstructing_transformer.transformer.residual import Residual
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention, attention to the memory, then the feed-forward network, each within a residual connection.
+
+    Args:
+        d_model: width of the model.
+        d_ff: width of the feed-forward network's inner layer.
+        h: number of heads.
+        dropout: share of each sub-layer's output that is dropped in training.
+        norm_first: pre-norm instead of the paper's post-norm.
+
+    Raises:
+        ValueError: d_model is no multiple of h.
+    """
+
+    def __init__(self, d_model: int, d_ff: int, h: int, dropout: float = 0.1, norm_first: bool = False) -> None:
+        super().__init__()
+        self.self_attention = MultiHeadAttention(d_model, h)
+        self.cross_attention = MultiHeadAttention(d_model, h)
+        self.feed_forward = PositionwiseFeedForward(d_model, d_ff)
+        self.around_self_attention = Residual(d_model, dropout, norm_first)
+        self.around_cross_attention = Residual(d_model, dropout, norm_first)
+        self.around_feed_forward = Residual(d_model, dropout, norm_first)
+
+    def forward(
+        self,
+        x: Float[Tensor, "*batch n d_model"],
+        memory: Float[Tensor, "*batch m d_model"],
+        mask: Bool[Tensor, "*#batch #n n"] | None = None,
+        memory_mask: Bool[Tensor, "*#batch #n m"] | None = None,
+    ) -> Float[Tensor, "*batch n d_model"]:
+        """Let each position look at the positions before it, then at the memory, then think for itself.
+
+        Args:
+            x: one vector a position of the target.
+            memory: the encoder's output.
+            mask: True where a position may attend to another; everywhere where None, so pass a `causal_mask`.
+            memory_mask: True where a position may attend to a place of the memory; everywhere where None.
+
+        Returns:
+            One vector a position of the target.
+        """
+        x = self.around_self_attention(x, lambda x: self.self_attention(x, x, x, mask)[0])
+        x = self.around_cross_attention(x, lambda x: self.cross_attention(x, memory, memory, memory_mask)[0])
+        return self.around_feed_forward(x, self.feed_forward)
+
+
+class Decoder(nn.Module):
+    """A stack of decoder layers.
+
+    Args:
+        N: number of layers.
+        d_model: width of the model.
+        d_ff: width of the feed-forward networks' inner layer.
+        h: number of heads.
+        dropout: share of each sub-layer's output that is dropped in training.
+        norm_first: pre-norm instead of the paper's post-norm.
+        final_norm: whether the output of the last layer is normalised once more; as in `Encoder`.
+
+    Raises:
+        ValueError: d_model is no multiple of h.
+    """
+
+    def __init__(
+        self,
+        N: int,
+        d_model: int,
+        d_ff: int,
+        h: int,
+        dropout: float = 0.1,
+        norm_first: bool = False,
+        final_norm: bool | None = None,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(DecoderLayer(d_model, d_ff, h, dropout, norm_first) for _ in range(N))
+        self.norm = LayerNorm(d_model) if (norm_first if final_norm is None else final_norm) else nn.Identity()
+
+    def forward(
+        self,
+        x: Float[Tensor, "*batch n d_model"],
+        memory: Float[Tensor, "*batch m d_model"],
+        mask: Bool[Tensor, "*#batch #n n"] | None = None,
+        memory_mask: Bool[Tensor, "*#batch #n m"] | None = None,
+    ) -> Float[Tensor, "*batch n d_model"]:
+        """Pass the target through all layers.
+
+        Args:
+            x: one vector a position of the target.
+            memory: the encoder's output.
+            mask: True where a position may attend to another; everywhere where None, so pass a `causal_mask`.
+            memory_mask: True where a position may attend to a place of the memory; everywhere where None.
+
+        Returns:
+            One vector a position of the target.
+        """
+        for layer in self.layers:
+            x = layer(x, memory, mask, memory_mask)
+        return self.norm(x)
