@@ -17,3 +17,8 @@ for (const card of document.querySelectorAll(".equation-card")) {
   card.addEventListener("focusout", () => light(undefined));
   card.addEventListener("keydown", (event) => event.key === "Escape" && focused()?.blur());
 }
+
+// A browser lets a page that was opened as a file read no other file: the search then shows titles without excerpts.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS === "object") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}

@@ -58,7 +58,8 @@ def _files(folder: Path, pattern: str) -> list[Path]:
 def _source_of(modules: list[str] | None, root: Path) -> list[Path]:
     """The code whose outputs and sources the book shows: all but the Sphinx extension, which nothing imports."""
     own = [path for path in _files(PACKAGE, "*.py") if path.relative_to(PACKAGE).parts[0] != "sphinx"]
-    return own + [path for name in modules or [] for path in root.rglob(f"{name.replace('.', '/')}*") if path.is_file()]
+    further = [root / name.replace(".", "/") for name in modules or []]
+    return own + [path for base in further for path in [base.with_suffix(".py"), *base.rglob("*.py")] if path.is_file()]
 
 
 def fingerprint(config: Config, root: Path) -> str:
@@ -101,7 +102,8 @@ def load_project(app: Sphinx) -> None:
         papers = load_papers(Path(app.srcdir) / app.config.reconstruct_papers)
     except PaperError as error:
         raise DriftError(str(error)) from error
-    kept = build_folder(app) / ".evidence" / f"{app.config.reconstruct_fingerprint}.json"
+    here = hashlib.sha256(str(PACKAGE).encode()).hexdigest()[:8]  # evidence names files: a checkout that moved has none
+    kept = build_folder(app) / ".evidence" / f"{app.config.reconstruct_fingerprint}-{here}.json"
     if kept.is_file():
         evidence = Evidence.model_validate_json(kept.read_text(encoding="utf-8"))
     else:

@@ -10,6 +10,14 @@ from sphinx.util import logging
 LOGGER = logging.getLogger(__name__)
 
 
+def _placed(node: nodes.Element) -> nodes.Element:
+    """Return the node, or the nearest one around it, that knows its line."""
+    around = node
+    while not around.line and around.parent is not None:  # MyST gives an image in a line of text the line 0
+        around = around.parent
+    return around if around.line else node
+
+
 class AlternativeText(SphinxPostTransform):
     """Warns of each image without alternative text: who cannot see the figure would not know that there is one."""
 
@@ -22,7 +30,7 @@ class AlternativeText(SphinxPostTransform):
                 LOGGER.warning(
                     "image without alternative text: %s; say in `alt` what it shows",
                     image.get("uri", "?"),
-                    location=image,
+                    location=_placed(image),
                 )
 
 

@@ -46,7 +46,10 @@ def scaled_dot_product_attention(
     K: Float[Tensor, "*batch m d_k"],
     V: Float[Tensor, "*batch m d_v"],
     mask: Bool[Tensor, "*#batch #n #m"] | None = None,
-) -> tuple[Float[Tensor, "*batch n d_v"], Float[Tensor, "*batch n m"]]:
+) -> tuple[
+    Float[Tensor, "*batch n d_v"],
+    Float[Tensor, "*batch n m"],
+]:
     """Attention(Q, K, V) = softmax(QKᵀ/√d_k) V, Eq. 1 of Vaswani et al. 2017.
 
     Args:
