@@ -44,6 +44,7 @@ class DeviationFact(BaseModel):
     line: int
     title: str
     reason: str
+    pytorch: str | None = None
 
 
 class CheckResult(BaseModel):
@@ -193,6 +194,7 @@ def _deviation_fact(entry: Deviation) -> DeviationFact:
         line=found.line,
         title=entry.title,
         reason=entry.reason,
+        pytorch=entry.pytorch,
     )
 
 

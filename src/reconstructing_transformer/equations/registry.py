@@ -55,6 +55,7 @@ class Deviation:
     place: Place
     title: str
     reason: str
+    pytorch: str | None
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,19 @@ def implements(equation: str, **names: str | None) -> Callable[[Defined], Define
     return register
 
 
-def deviation(equation: str, *, title: str, reason: str) -> Callable[[Defined], Defined]:
+def deviation(equation: str, *, title: str, reason: str, pytorch: str | None = None) -> Callable[[Defined], Defined]:
     """Record, beside the code, that it leaves the paper's equation, and why.
 
     Args:
         equation: id of the equation in `book/papers`.
         title: the deviation in a few words.
-        reason: why we do so, in a sentence or two of Markdown.
+        reason: what the paper says, what we do, and why, in a sentence or two of Markdown.
+        pytorch: what `torch.nn.Transformer` does, where a reader who compares the two would wonder.
     """
 
     def register(defined: Defined) -> Defined:
         place = Place.of(defined)
-        _deviations[place, equation, title] = Deviation(equation, place, title, reason)
+        _deviations[place, equation, title] = Deviation(equation, place, title, reason, pytorch)
         return defined
 
     return register

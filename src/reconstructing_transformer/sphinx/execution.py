@@ -67,7 +67,10 @@ def execute_chapters(app: Sphinx, env: BuildEnvironment, docnames: list[str]) ->
         return
     cache = get_cache(app.config.nb_execution_cache_path)
     records = [cache.add_nb_to_project(str(path), read_data=READER) for path in paths]
-    wanted = [record for record in records if cache.get_cached_project_nb(record.uri) is None]
+    missing = [record for record in records if cache.get_cached_project_nb(record.uri) is None]
+    # Chapters with the same cells share one place in the cache, and two processes must not write to it at once.
+    by_cells = {cache.create_hashed_notebook(cache.get_project_notebook(one.uri).nb)[1]: one for one in missing}
+    wanted = list(by_cells.values())
     if not wanted:
         return
     LOGGER.info("executing %d chapter(s): %s", len(wanted), ", ".join(Path(record.uri).stem for record in wanted))

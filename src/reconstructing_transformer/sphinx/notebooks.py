@@ -31,7 +31,8 @@ def notebook_name(docname: str) -> str:
 
 def _card_as_markdown(project: Project, equation_id: str) -> str:
     found = project.find(equation_id)
-    assert found is not None, "the build has seen that the equation exists"
+    if found is None:  # the page has warned of it
+        return equation_id
     paper, equation = found
     functions = ", ".join(f"`{fact.name}`" for fact in project.evidence.implementations_of(equation_id))
     place = f"**{equation.label}** of {paper.short}, §{equation.section}"
@@ -55,8 +56,8 @@ def plain_markdown(text: str, project: Project) -> str:
     text = TARGET.sub("", text)
     text = CARD.sub(lambda found: _card_as_markdown(project, found["id"]), text)
     text = BOX.sub(_box_as_markdown, text)
-    text = EQUATION_ROLE.sub(label, text)
     text = ROLE_WITH_TITLE.sub(r"\1", text)
+    text = EQUATION_ROLE.sub(label, text)
     return ROLE.sub(r"\1", text)
 
 

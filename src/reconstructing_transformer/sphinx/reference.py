@@ -148,6 +148,7 @@ class Writer:
 
     def deviations(self) -> str:
         """Return every deviation with its equation, its function and its reason."""
+        heads = ["Deviation", "Reason", "<code>torch.nn.Transformer</code>", "Equation", "Code"]
         rows = []
         for fact in self.project.evidence.deviations:
             found = self.project.find(fact.equation)
@@ -157,11 +158,12 @@ class Writer:
                 [
                     f"<b>{escape(fact.title)}</b>",
                     inline_markdown(fact.reason, self.katex),
+                    inline_markdown(fact.pytorch, self.katex) if fact.pytorch else "as here",
                     f'<a href="{self._entry(equation)}">{escape(equation.label)}</a>, {escape(paper.short)}',
                     self._code_link(fact.module, fact.qualname, fact.line),
                 ]
             )
-        return self._table("Where the code leaves the papers", ["Deviation", "Reason", "Equation", "Code"], rows)
+        return self._table("Where the code leaves the papers", heads, rows)
 
 
 def _closeness(error: float) -> str:
