@@ -60,7 +60,7 @@ format: $(READY)  ## bring the code into the project's form
 	@$(BIN)/ruff format .
 
 bench: $(READY)  ## measure builds, pages and attention against the budgets; writes _build/bench.json
-	@$(BIN)/python tests/bench.py
+	@$(BIN)/python -m tests.bench
 
 lock: $(READY)  ## write requirements.txt anew, from what .venv holds
 	@echo '# The full lock: every package of every part, exactly. `make lock` writes it anew from the environment.' > $(LOCK)
