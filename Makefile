@@ -26,15 +26,16 @@ $(READY): requirements.txt pyproject.toml book/web/package-lock.json
 		{ echo "Python 3.11 or newer is needed; $$($(PYTHON) --version) was found. Name another: make PYTHON=/path/to/python"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked packages into $(VENV): some minutes, the first time …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --requirement requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m reconstructing_transformer.sphinx.vendor
+	@$(BIN)/python -c 'from reconstructing_transformer.sphinx.vendor import main; main()'
 	@touch $@
 
 setup: $(READY)  ## install everything into .venv, by the lock; the other targets do it by themselves
 
 book: $(READY)  ## execute the chapters and build the site
-	@$(BIN)/jupyter-book build . --quiet
+	@echo "Building the book: a minute or more where chapters must be executed, seconds where nothing has changed …"
+	@$(BIN)/jupyter-book build . --quiet > /dev/null
 	@echo "The book is built. Open file://$(CURDIR)/$(SITE)"
 
 test: book  ## everything: code, broken books that must fail, and the built site in a real Chromium

@@ -7,7 +7,7 @@ unavailable with a clear error. Where torch and torchvision match, nothing is to
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -36,13 +36,13 @@ class TorchvisionFinder(MetaPathFinder):
     """Steps in once, when torchvision is first imported. Until then nothing is loaded and nothing is slower."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self, fullname: str, path: Iterable[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Mend the pair before torchvision is imported, and leave the import itself to Python."""
         if fullname != "torchvision":
             return None
         sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(fullname, path, target)
+        spec = PathFinder.find_spec(fullname, target=target)  # a package of the top has no path
         if spec and spec.origin and is_mismatched(Path(spec.origin).with_name("version.py")):
             declare_missing_operators()
         return spec

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from reconstructing_transformer.figures.style import VARIABLES, book_style
 
 USED = re.compile(r"(?:xlink:href=\"|url\()#([\w-]+)")
-IDENTIFIER = re.compile(r'(?<=\s)id="([\w-]+)"')
+IDENTIFIER = re.compile(r'(?<=\s)id="([\w.-]+)"')
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 

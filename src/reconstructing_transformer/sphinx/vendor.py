@@ -80,9 +80,5 @@ def copy_assets(modules: Path, static: Path) -> None:
 
 
 def main() -> None:
-    """Install the web libraries of the checkout: `python -m reconstructing_transformer.sphinx.vendor`."""
+    """Install the web libraries of the checkout."""
     install(Path(__file__).parents[3] / "book" / "web")
-
-
-if __name__ == "__main__":
-    main()
