@@ -59,7 +59,7 @@ class VectorFigure:
     alt: str
 
     def _repr_html_(self) -> str:
-        return f'<div class="vector-figure">{self.svg}</div>'
+        return f'<div class="vector-figure" tabindex="0">{self.svg}</div>'
 
     def __repr__(self) -> str:
         """Say in text what the figure shows."""

@@ -63,7 +63,8 @@ def add_context(
     app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> str | None:
     """Tell the template the page's place in the book, its notebook, and which fonts it needs at once."""
-    body = context.get("body") or ""
+    # What is folded says by itself what it is: “Show a solution”.
+    context["body"] = body = (context.get("body") or "").replace(' aria-label="Toggle hidden content"', "")
     if 'class="katex' not in body:
         context["css_files"] = [
             css for css in context["css_files"] if "katex" not in str(getattr(css, "filename", css))

@@ -1,4 +1,4 @@
-"""Checks: each equation of Vaswani et al. 2017 against a reference that this package did not produce.
+"""Checks: each equation of this part's papers against a reference that this package did not produce.
 
 A reference is PyTorch's own implementation, or the formula as it is printed, written out index by index in NumPy's
 float64 with loops. Each check draws one random case and returns the largest absolute error.
@@ -19,6 +19,7 @@ from reconstructing_transformer.transformer.embedding import Embedding
 from reconstructing_transformer.transformer.feed_forward import PositionwiseFeedForward
 from reconstructing_transformer.transformer.label_smoothing import LabelSmoothing
 from reconstructing_transformer.transformer.multi_head import MultiHeadAttention
+from reconstructing_transformer.transformer.normalisation import layer_norm, layer_statistics
 from reconstructing_transformer.transformer.positions import positional_encoding
 from reconstructing_transformer.transformer.residual import Residual
 from reconstructing_transformer.transformer.schedule import learning_rate
@@ -188,6 +189,53 @@ def residual_is_the_formula(rng: np.random.Generator) -> float:
         for c in range(d_model):
             reference[a, c] = g[c] * (total[c] - mean) / math.sqrt(variance + ours.norm.eps) + b[c]
     return largest_error(ours(x, sublayer), reference)
+
+
+def statistics_by_letter(a: np.ndarray) -> tuple[float, float]:
+    """Equation 3 of Ba et al. 2016, number by number."""
+    H = len(a)
+    mu = sum(a[i] for i in range(H)) / H
+    return mu, math.sqrt(sum((a[i] - mu) ** 2 for i in range(H)) / H)
+
+
+@check("ba2016-3", of=layer_statistics, reference="numpy.std", tolerance=1e-12)
+def statistics_are_numpys(rng: np.random.Generator) -> float:
+    """Mean and standard deviation of a batch of vectors, without ε."""
+    a = draw(rng, *sizes(rng, 3))
+    mu, sigma = layer_statistics(a, eps=0.0)
+    (values,) = numbers(a)
+    of_each = {"axis": -1, "keepdims": True}
+    return max(largest_error(mu, np.mean(values, **of_each)), largest_error(sigma, np.std(values, **of_each)))
+
+
+@check("ba2016-3", of=layer_statistics, reference=LETTER_BY_LETTER, tolerance=1e-12)
+def statistics_are_the_formula(rng: np.random.Generator) -> float:
+    """Of one vector, without ε, as Equation 3 prints it."""
+    (H,) = sizes(rng, 1)
+    a = draw(rng, H)
+    ours, reference = layer_statistics(a, eps=0.0), statistics_by_letter(a.numpy())
+    return max(abs(number.item() - theirs) for number, theirs in zip(ours, reference, strict=True))
+
+
+@check("ba2016-4", of=layer_norm, reference="torch.nn.functional.layer_norm", tolerance=1e-12)
+def layer_norm_is_pytorchs(rng: np.random.Generator) -> float:
+    """A batch of vectors, some of them constant, with a random ε."""
+    batch, n, H = sizes(rng, 3)
+    a, g, b = draw(rng, batch, n, H), draw(rng, H), draw(rng, H)
+    a[:, 0] = 1
+    eps = 10 ** rng.uniform(-5, 0)
+    return largest_error(layer_norm(a, g, b, eps), functional.layer_norm(a, (H,), g, b, eps))
+
+
+@check("ba2016-4", of=layer_norm, reference=LETTER_BY_LETTER, tolerance=1e-12)
+def layer_norm_is_the_formula(rng: np.random.Generator) -> float:
+    """One vector, without ε, as Equation 4 prints it; two numbers at least, for one has no deviation to divide by."""
+    H = 1 + sizes(rng, 1)[0]
+    vectors = draw(rng, H), draw(rng, H), draw(rng, H)
+    a, g, b = numbers(*vectors)
+    mu, sigma = statistics_by_letter(a)
+    reference = np.array([g[i] / sigma * (a[i] - mu) + b[i] for i in range(H)])
+    return largest_error(layer_norm(*vectors, eps=0.0), reference)
 
 
 @check("vaswani2017-embedding", of=Embedding, reference=LETTER_BY_LETTER, tolerance=1e-12)
