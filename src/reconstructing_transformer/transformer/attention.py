@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from reconstructing_transformer.equations import implements
+from reconstructing_transformer.equations import deviation, implements
 from reconstructing_transformer.transformer.masks import check_mask
 from reconstructing_transformer.transformer.recording import note
 
@@ -40,6 +40,13 @@ def softmax(
     return weights
 
 
+@deviation(
+    "vaswani2017-1",
+    title="A query that may attend to no key gets zeros",
+    reason="The paper sets forbidden scores to $-\\infty$ (§3.2.3) and leaves open what becomes of a query that "
+    "has nothing else: its softmax is $0/0$. We give it weights, output and gradient of zero, so that no NaN spreads.",
+    pytorch="`nn.MultiheadAttention` returns NaN, unless it takes the fused kernel, which returns zeros.",
+)
 @implements("vaswani2017-1")
 def scaled_dot_product_attention(
     Q: Float[Tensor, "*batch n d_k"],
