@@ -1,7 +1,20 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 import torch
 from torch import nn
 
-from reconstructing_transformer.transformer import LayerNorm, layer_norm
+from reconstructing_transformer.equations.evidence import run_check
+from reconstructing_transformer.equations.registry import registered
+from reconstructing_transformer.equations.source import snippet
+from reconstructing_transformer.transformer import LayerNorm, checks, layer_norm, normalisation
+from reconstructing_transformer.transformer.normalisation import layer_statistics
+
+CHECKS = {
+    "layer_statistics": [entry for entry in registered([checks.__name__])[2] if entry.equation == "ba2016-3"],
+    "layer_norm": [entry for entry in registered([checks.__name__])[2] if entry.equation == "ba2016-4"],
+}
 
 
 def drawn_norm(d_model=8, eps=1e-5):
@@ -9,6 +22,18 @@ def drawn_norm(d_model=8, eps=1e-5):
     for parameter in norm.parameters():
         nn.init.normal_(parameter)
     return norm
+
+
+def slope_at_a_constant_vector(normalise):
+    x = torch.full((8,), 7.0, requires_grad=True)
+    direction = torch.arange(8.0)
+    return torch.autograd.grad((normalise(x) * direction).sum(), x)[0]
+
+
+def test_the_statistics_are_those_of_the_vector_itself():
+    mu, sigma = layer_statistics(torch.tensor([[1.0, 2.0, 3.0, 6.0], [5.0, 5.0, 7.0, 7.0]]), eps=0.0)
+    torch.testing.assert_close(mu, torch.tensor([[3.0], [6.0]]))
+    torch.testing.assert_close(sigma, torch.tensor([[3.5], [1.0]]).sqrt())
 
 
 def test_layer_norm_gives_each_vector_mean_zero_and_variance_one():
@@ -48,6 +73,53 @@ def test_eps_stands_inside_the_root():
     torch.testing.assert_close(layer_norm(x, torch.ones(2), torch.zeros(2), eps=3.0), x / 2)
 
 
+def test_eps_is_pytorchs_by_default():
+    a = torch.full((8,), 7.0)
+    assert LayerNorm(8).eps == nn.LayerNorm(8).eps
+    torch.testing.assert_close(layer_statistics(a)[1], torch.tensor([1e-5]).sqrt())
+    torch.testing.assert_close(slope_at_a_constant_vector(LayerNorm(8)), slope_at_a_constant_vector(nn.LayerNorm(8)))
+
+
 def test_a_constant_vector_becomes_the_bias():
     norm = drawn_norm()
-    torch.testing.assert_close(norm(torch.full((8,), 7.0)), norm.b)
+    x = torch.full((8,), 7.0)
+    torch.testing.assert_close(norm(x), norm.b)
+    torch.testing.assert_close(layer_norm(x, norm.g, norm.b), norm.b)
+
+
+def test_a_constant_vector_has_a_finite_gradient():
+    norm = drawn_norm()
+    for normalise in (norm, lambda x: layer_norm(x, norm.g, norm.b)):
+        assert slope_at_a_constant_vector(normalise).isfinite().all()
+
+
+def test_without_eps_a_constant_vector_has_none():
+    ones, zeros = torch.ones(8), torch.zeros(8)
+    assert slope_at_a_constant_vector(lambda x: layer_norm(x, ones, zeros, eps=0.0)).isnan().all()
+
+
+def test_shift_and_scale_of_a_vector_do_not_show(assert_equal):
+    x, g, b = torch.randn(3, 8), torch.randn(8), torch.randn(8)
+    assert_equal(layer_norm(5 * x - 2, g, b, eps=0.0), layer_norm(x, g, b, eps=0.0))
+
+
+@pytest.mark.parametrize(
+    ("function", "says", "changed"),
+    [
+        ("layer_statistics", "keepdim=True) / H  #", "keepdim=True) / (H - 1 + 1e-9)  #"),  # Bessel's correction
+        ("layer_statistics", "variance + eps)", "variance) + eps + 1e-6"),  # ε outside the root
+        ("layer_statistics", "(a - mu)", "a"),
+        ("layer_norm", "g / sigma", "g / sigma.square()"),
+        ("layer_norm", "+ b", "- b"),
+        ("layer_norm", "(a - mu)", "a"),
+    ],
+)
+def test_a_changed_formula_is_noticed(monkeypatch, function, says, changed):
+    code = snippet(Path(normalisation.__file__), function).code
+    assert says in code, "the mutation no longer fits the code: write it anew"
+    namespace = dict(vars(normalisation))
+    exec(code.replace(says, changed), namespace)
+    monkeypatch.setattr(checks, function, namespace[function])
+    results = [run_check(replace(entry, cases=20)) for entry in CHECKS[function]]
+    assert len(results) == 2
+    assert not any(result.passed for result in results)
