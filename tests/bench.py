@@ -1,0 +1,169 @@
+"""Measures the book against its budgets and writes `_build/bench.json`: `make bench`.
+
+No test asserts a time: times depend on the machine. A claim of speed is a ratio of two things measured side by side.
+"""
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from jupyter_cache import get_cache
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from reconstructing_transformer.transformer import MultiHeadAttention
+from tests.site.reading import launch, serve
+
+ROOT = Path(__file__).parents[1]
+BUILD = ROOT / "_build" / "bench"
+RESULT = ROOT / "_build" / "bench.json"
+BUDGETS = {
+    "cold build, dependencies installed (s)": 360,
+    "build with nothing changed (s)": 10,
+    "slowest chapter, executed alone (s)": 60,
+    "heaviest page with equations, compressed (kB)": 300,
+    "slowest largest contentful paint, CPU 4 × slower (s)": 1.5,
+    "largest layout shift": 0.02,
+}
+LARGEST_PAINT = """() => new Promise(resolve => {
+  let shift = 0, paint = 0;
+  new PerformanceObserver(list => list.getEntries().forEach(entry => {
+    shift += entry.hadRecentInput ? 0 : entry.value;
+  })).observe({type: "layout-shift", buffered: true});
+  new PerformanceObserver(list => list.getEntries().forEach(entry => {
+    paint = entry.startTime;
+  })).observe({type: "largest-contentful-paint", buffered: true});
+  setTimeout(() => resolve([paint / 1000, shift]), 400);
+})"""
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def ratio(ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 31) -> float:
+    """Return the median time of ours over theirs, measured in turns."""
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds + 3)][3:]
+    return statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
+
+
+def attention(batch: int, n: int, d_model: int = 256, h: int = 4) -> dict[str, float]:
+    """Compare multi-head attention with PyTorch's, forward alone and forward with backward."""
+    ours = MultiHeadAttention(d_model, h)
+    theirs = nn.MultiheadAttention(d_model, h, batch_first=True)
+    x = torch.randn(batch, n, d_model, requires_grad=True)
+
+    def forward_ours(need_weights: bool = False) -> torch.Tensor:
+        return ours(x, x, x, need_weights=need_weights)[0]
+
+    def forward_theirs(need_weights: bool = False) -> torch.Tensor:
+        return theirs(x, x, x, need_weights=need_weights, average_attn_weights=False)[0]
+
+    return {
+        "forward": ratio(forward_ours, forward_theirs),
+        "forward and backward": ratio(
+            lambda: forward_ours().sum().backward(), lambda: forward_theirs().sum().backward()
+        ),
+        "forward, with weights": ratio(lambda: forward_ours(True), lambda: forward_theirs(True)),
+    }
+
+
+def build() -> float:
+    """Build the book beside the other one, and return the seconds that it took."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT), "--quiet"]
+    return _seconds(lambda: subprocess.run([*command, "--path-output", str(BUILD)], cwd=ROOT, check=True))
+
+
+def chapters() -> dict[str, float]:
+    """Return the seconds that each chapter's execution took in the last build."""
+    (folder,) = (BUILD / "_build" / ".jupyter_cache").iterdir()
+    records = get_cache(folder).list_cache_records()
+    return {Path(record.uri).stem: record.data["execution_seconds"] for record in records}
+
+
+def pages(site: Path) -> dict[str, dict[str, float]]:
+    """Return, for each page, what it loads, when its largest part is painted, and how far it shifts."""
+    measured = {}
+    with serve(site) as address, launch(BUILD / "chromium.lock") as browser:
+        for path in sorted(site.glob("book/**/*.html")):
+            page = browser.new_page(viewport={"width": 1300, "height": 900})
+            session = page.context.new_cdp_session(page)
+            loaded: list[float] = []
+            session.on(
+                "Network.loadingFinished", lambda event, loaded=loaded: loaded.append(event["encodedDataLength"])
+            )
+            session.send("Network.enable")
+            session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+            name = path.relative_to(site).as_posix()
+            page.goto(f"{address}/{name}", wait_until="networkidle")
+            paint, shift = page.evaluate(LARGEST_PAINT)
+            equations = page.locator(".katex").count()
+            measured[name] = {"kB": sum(loaded) / 1000, "paint": paint, "shift": shift, "equations": equations}
+            page.close()
+    return measured
+
+
+def measure() -> dict[str, Any]:
+    """Measure everything."""
+    shutil.rmtree(BUILD, ignore_errors=True)
+    cold, unchanged = build(), build()
+    executed, measured = chapters(), pages(BUILD / "_build" / "html")
+    found = [
+        cold,
+        unchanged,
+        max(executed.values()),
+        max(page["kB"] for page in measured.values() if page["equations"]),
+        max(page["paint"] for page in measured.values()),
+        max(page["shift"] for page in measured.values()),
+    ]
+    torch.manual_seed(0)
+    return {
+        "machine": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "torch": torch.__version__,
+        },
+        "budgets": [
+            {"what": what, "budget": budget, "measured": value}
+            for (what, budget), value in zip(BUDGETS.items(), found, strict=True)
+        ],
+        "attention, our time over that of torch.nn.MultiheadAttention": {
+            f"batch {batch}, length {n}": attention(batch, n) for batch, n in [(64, 16), (16, 128)]
+        },
+        "chapters (s)": executed,
+        "pages": measured,
+    }
+
+
+def main() -> None:
+    """Measure, write, and show."""
+    result = measure()
+    part = RESULT.with_suffix(".part")
+    part.write_text(json.dumps(result, indent=2), encoding="utf-8")
+    part.replace(RESULT)
+    table = Table("what", "budget", "measured", "")
+    for row in result["budgets"]:
+        verdict = "within" if row["measured"] <= row["budget"] else "over"
+        table.add_row(row["what"], f"{row['budget']:g}", f"{row['measured']:.3g}", verdict)
+    for size, ratios in result["attention, our time over that of torch.nn.MultiheadAttention"].items():
+        for what, value in ratios.items():
+            table.add_row(f"attention over PyTorch's, {size}, {what}", "", f"{value:.2f}", "")
+    console = Console()
+    console.print(table)
+    console.print(f"written to {RESULT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

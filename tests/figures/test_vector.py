@@ -1,0 +1,108 @@
+"""A figure on a page has the page's own colours, a text for those who cannot see it, and the same bytes every time."""
+
+import re
+
+import matplotlib.pyplot as plt
+import pytest
+
+from reconstructing_transformer.figures import ACCENT, INK, book_style, show
+from reconstructing_transformer.figures.style import VARIABLES
+
+
+@pytest.fixture(autouse=True)
+def headless(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    plt.switch_backend("agg")
+
+
+def curve(heights=(1, 3, 2), title: str = "A title"):
+    with book_style():
+        figure, axes = plt.subplots()
+        axes.plot(heights, marker="o")
+        axes.fill_between(range(len(heights)), heights, hatch="/", color=ACCENT, alpha=0.2)
+        axes.set_title(title)
+    return figure
+
+
+def test_a_figure_needs_alternative_text():
+    figure = curve()
+    for empty in ("", "  \n"):
+        with pytest.raises(ValueError, match="needs `alt`"):
+            show(figure, alt=empty)
+    with pytest.raises(TypeError, match="alt"):
+        show(figure)
+    plt.close(figure)
+
+
+def test_the_text_is_what_a_screen_reader_says():
+    svg = show(curve(), alt='Rises, then falls: "1 < 3"').svg
+    assert 'role="img"' in svg
+    assert 'aria-label="Rises, then falls: &quot;1 &lt; 3&quot;"' in svg
+
+
+def test_where_there_is_no_page_the_text_stands_for_the_figure():
+    assert repr(show(curve(), alt="Rises, then falls")) == "[figure: Rises, then falls]"
+
+
+def test_the_same_figure_has_the_same_bytes():
+    assert show(curve(), alt="A curve").svg == show(curve(), alt="A curve").svg
+
+
+def test_a_figure_carries_no_date_and_no_version():
+    svg = show(curve(), alt="A curve").svg
+    assert "<metadata" not in svg
+    assert "Matplotlib" not in svg
+
+
+def test_two_figures_on_a_page_share_no_id():
+    first, second = (show(curve(heights), alt="A curve").svg for heights in [(1, 3, 2), (2, 3, 1)])
+    ids = [set(re.findall(r'\sid="([^"]+)"', svg)) for svg in (first, second)]
+    assert ids[0]
+    assert ids[0].isdisjoint(ids[1])
+
+
+def test_every_reference_inside_a_figure_leads_somewhere():
+    svg = show(curve(), alt="A curve").svg
+    ids = re.findall(r'\sid="([^"]+)"', svg)
+    used = set(re.findall(r'href="#([^"]+)"', svg)) | set(re.findall(r"url\(#([^)]+)\)", svg))
+    assert len(ids) == len(set(ids))
+    assert used == set(ids)
+
+
+def test_the_books_colours_become_the_pages():
+    svg = show(curve(), alt="A curve").svg
+    for colour in (INK, ACCENT):
+        assert f"var({VARIABLES[colour]}, {colour})" in svg
+        assert len(re.findall(colour, svg)) == len(re.findall(rf"var\({VARIABLES[colour]}, {colour}\)", svg))
+
+
+def test_a_foreign_colour_stays():
+    figure = curve()
+    figure.axes[0].axhline(2, color="#123456")
+    assert "#123456" in show(figure, alt="A curve").svg
+
+
+def test_a_figure_has_no_ground_of_its_own():
+    assert not re.search(r"fill: #ffffff", show(curve(), alt="A curve").svg)
+
+
+def test_words_in_a_figure_are_text():
+    svg = show(curve(title="A title to find"), alt="A curve").svg
+    assert ">A title to find</text>" in svg
+
+
+def test_a_figure_is_as_wide_as_it_was_drawn():
+    svg = show(curve(), alt="A curve").svg
+    assert 'width="691" height="346"' in svg
+    assert "viewBox" in svg
+
+
+def test_a_figure_that_was_shown_is_closed():
+    figure = curve()
+    show(figure, alt="A curve")
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_a_notebook_shows_the_figure_itself():
+    shown = show(curve(), alt="A curve")
+    assert shown._repr_html_() == f'<div class="vector-figure" tabindex="0">{shown.svg}</div>'
