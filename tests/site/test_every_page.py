@@ -56,8 +56,19 @@ SHOWN = """() => {
     return [kind, { all: all.length, shown: all.filter(shown).length }];
   }));
 }"""
+# Axe's time goes into thousands of coloured pieces of code, of formulas and of drawings, and most of them say nothing
+# new. A drawing is one image to it, a formula one text, and so is code, but for its colours.
+PLAIN = """() => {
+  const plain = (node) => node.replaceChildren(node.textContent);
+  document.querySelectorAll("article svg > *:not(title, desc)").forEach((node) => node.remove());
+  document.querySelectorAll("article .katex-html").forEach(plain);
+  const codes = [...document.querySelectorAll("article pre:not(:has(a))")];
+  window.coloured = codes.map((code) => [code, [...code.childNodes]]);
+  coloured.forEach(([code]) => plain(code));
+}"""
 # The colour of a piece of code is decided by its kind and by the panel that it stands on: one of each is enough.
 THIN_OUT = """() => {
+  coloured.forEach(([code, pieces]) => code.replaceChildren(...pieces));
   const seen = new Set();
   const panel = (node) => (node.tagName === "ARTICLE" ? "" : node.className + ">" + panel(node.parentElement));
   for (const code of document.querySelectorAll("article pre")) {
@@ -67,6 +78,7 @@ THIN_OUT = """() => {
       if (seen.has(kind)) piece.remove();
       seen.add(kind);
     }
+    for (const line of code.querySelectorAll(".line:not(:has(span))")) line.remove();
   }
 }"""
 TEXT = "() => document.querySelector('article').innerText.replace(/\\s+/g, ' ').trim()"
@@ -110,14 +122,14 @@ CONTRAST = {"runOnly": ["color-contrast"]}
 ALL_BUT_CONTRAST = {"rules": {"color-contrast": {"enabled": False}}}
 
 
+AXE = """(options) => axe.run(document, { resultTypes: ["violations"], ...options }).then(({ violations }) =>
+  violations.map(({ id, impact, nodes }) => `${id} (${impact}, ${nodes.length} places): ` + nodes.slice(0, 4)
+    .map((node) => `${node.target} ${node.html.slice(0, 120)} ${node.failureSummary.slice(0, 200)}`).join("; ")))"""
+
+
 def violations(page: Page, rules: dict[str, Any]) -> list[str]:
     """What axe finds: the rule, and the first places where it is broken."""
-    found = []
-    options = {"resultTypes": ["violations"], **rules}
-    for fault in page.evaluate("(options) => axe.run(document, options)", options)["violations"]:
-        places = [f"{node['target']} {node['html'][:120]} {node['failureSummary'][:200]}" for node in fault["nodes"]]
-        found.append(f"{fault['id']} ({fault['impact']}, {len(places)} places): " + "; ".join(places[:4]))
-    return found
+    return page.evaluate(AXE, rules)
 
 
 def look_at(page: Page, host: str, address: str) -> dict[str, Any]:
@@ -131,6 +143,7 @@ def look_at(page: Page, host: str, address: str) -> dict[str, Any]:
     page.evaluate("document.querySelectorAll('article details').forEach((details) => { details.open = true })")
     seen["overflow"] += page.evaluate(OVERFLOW)
     page.evaluate(Axe().axe_script)
+    page.evaluate(PLAIN)
     seen["violations"] = violations(page, ALL_BUT_CONTRAST)
     page.evaluate(THIN_OUT)
     for scheme in ("light", "dark"):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from jupyter_cache import get_cache
+from jupyter_cache.base import JupyterCacheAbstract
 from jupyter_cache.executors import load_executor
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -16,6 +17,11 @@ from reconstructing_transformer.sphinx.stop import BuildStop
 
 LOGGER = logging.getLogger(__name__)
 READER = {"name": "myst_nb_md", "type": "plugin"}
+# Quiet, and a cell's output in one piece: pieces that end where a timer has struck would be broken lines on the page.
+KERNEL = """c.IPKernelApp.log_level = 40
+from ipykernel.iostream import OutStream
+OutStream.flush_interval = 3600
+"""
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -35,7 +41,7 @@ def settle_kernels(folder: Path) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     profile = folder / ".ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
-    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n", encoding="utf-8")
+    (profile / "ipython_kernel_config.py").write_text(KERNEL, encoding="utf-8")
     os.environ["IPYTHONDIR"] = str(profile.parent)
 
 
@@ -49,6 +55,20 @@ def failing_line(path: Path, traceback: str) -> int:
             within = re.search(r"Cell In\[\d+\], line (\d+)", traceback)
             return start + (int(within[1]) if within else 1)
     return 1
+
+
+def run_side_by_side(cache: JupyterCacheAbstract, uris: list[str], timeout: int) -> dict[str, str]:
+    """Execute chapters in parallel and cache what succeeds.
+
+    Returns:
+        The traceback of each chapter that failed, by its URI.
+    """
+    executor = load_executor("local-parallel", cache, logger=standard_logging.getLogger("jupyter_cache"))
+    done = executor.run_and_cache(filter_uris=uris, timeout=timeout)
+    return {
+        uri: COLOUR.sub("", cache.get_project_record(uri).traceback or "no traceback was kept")
+        for uri in [*done.errored, *done.excepted]
+    }
 
 
 def execute_chapters(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -74,13 +94,15 @@ def execute_chapters(app: Sphinx, env: BuildEnvironment, docnames: list[str]) ->
     if not wanted:
         return
     LOGGER.info("executing %d chapter(s): %s", len(wanted), ", ".join(Path(record.uri).stem for record in wanted))
-    executor = load_executor("local-parallel", cache, logger=standard_logging.getLogger("jupyter_cache"))
-    done = executor.run_and_cache(
-        filter_uris=[record.uri for record in wanted], timeout=app.config.nb_execution_timeout
-    )
-    faults = []
-    for uri in [*done.errored, *done.excepted]:
-        traceback = COLOUR.sub("", cache.get_project_record(uri).traceback or "no traceback was kept")
-        faults.append(f"{uri}:{failing_line(Path(uri), traceback)}: a cell failed\n{traceback}")
+    failed = run_side_by_side(cache, [record.uri for record in wanted], app.config.nb_execution_timeout)
+    if stillborn := [uri for uri, traceback in failed.items() if "CellExecutionError" not in traceback]:
+        # Not a cell but the kernel failed: two that start at once can reach for the same port.
+        failed |= dict.fromkeys(stillborn, "")
+        failed |= run_side_by_side(cache, stillborn, app.config.nb_execution_timeout)
+    faults = [
+        f"{uri}:{failing_line(Path(uri), traceback)}: a cell failed\n{traceback}"
+        for uri, traceback in failed.items()
+        if traceback
+    ]
     if faults:
         raise ChapterError("\n".join(faults))

@@ -1,5 +1,6 @@
 """What a page of the site carries around its text: styles, fonts, scripts, its place in the book, its notebook."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,18 @@ def _part_and_chapter(app: Sphinx, docname: str) -> str:
     return ""
 
 
+def accessible(body: str) -> str:
+    """Mend what the libraries' HTML keeps from readers with a keyboard or a screen reader."""
+    body = body.replace(' aria-label="Toggle hidden content"', "")  # what is folded says itself what it is
+    body = re.sub(r' role="(?:list|doc-biblioentry)"', "", body)  # misplaced, and deprecated
+    return re.sub(r"<pre(?![^>]*tabindex)", '<pre tabindex="0"', body)  # wide code scrolls
+
+
 def add_context(
     app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> str | None:
     """Tell the template the page's place in the book, its notebook, and which fonts it needs at once."""
-    # What is folded says by itself what it is: “Show a solution”.
-    context["body"] = body = (context.get("body") or "").replace(' aria-label="Toggle hidden content"', "")
+    context["body"] = body = accessible(context.get("body") or "")
     if 'class="katex' not in body:
         context["css_files"] = [
             css for css in context["css_files"] if "katex" not in str(getattr(css, "filename", css))

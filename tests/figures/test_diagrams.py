@@ -1,0 +1,56 @@
+"""The paper's Figure 1, drawn anew: all its boxes, in the page's colours, and one thing that crosses."""
+
+import re
+
+import matplotlib.pyplot as plt
+import pytest
+
+from reconstructing_transformer.figures import decoder_diagram, encoder_diagram, show, transformer_diagram
+
+DIAGRAMS = pytest.mark.parametrize("draw", [encoder_diagram, decoder_diagram, transformer_diagram])
+
+
+@pytest.fixture(autouse=True)
+def headless():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def words(draw) -> list[str]:
+    return [text.get_text().replace("\n", " ") for text in draw().axes[0].texts]
+
+
+def test_an_encoder_layer_looks_around_then_thinks():
+    assert words(encoder_diagram).count("multi-head self-attention") == 1
+    assert words(encoder_diagram).count("feed-forward") == 1
+    assert words(encoder_diagram).count("add & norm") == 2
+
+
+def test_a_decoder_layer_looks_twice_then_thinks():
+    assert words(decoder_diagram).count("masked multi-head self-attention") == 1
+    assert words(decoder_diagram).count("multi-head cross-attention") == 1
+    assert words(decoder_diagram).count("add & norm") == 3
+
+
+def test_the_whole_has_both_halves():
+    boxes = words(transformer_diagram)
+    assert [boxes.count(box) for box in ("embedding", "N ×", "add & norm", "softmax")] == [2, 2, 5, 1]
+    assert boxes.count("memory") == 1
+
+
+@DIAGRAMS
+def test_nothing_is_drawn_outside_the_figure(draw):
+    figure = draw()
+    figure.canvas.draw()
+    whole = figure.bbox
+    for artist in (*figure.axes[0].texts, *figure.axes[0].patches):
+        extent = artist.get_window_extent()
+        assert whole.x0 <= extent.x0 <= extent.x1 <= whole.x1, artist
+        assert whole.y0 <= extent.y0 <= extent.y1 <= whole.y1, artist
+
+
+@DIAGRAMS
+def test_all_colours_are_the_pages(draw):
+    svg = show(draw(), alt="A diagram").svg
+    assert not re.search(r"(?:fill|stroke): #", svg)
