@@ -35,6 +35,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("address", pages() or ["index.html"], scope="session")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what tests have measured."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, words in report.user_properties:
+            if name == "said" and report.when == "call":
+                terminalreporter.write_line(words)
+
+
 @pytest.fixture(scope="session")
 def site() -> Path:
     """The folder of the built site."""

@@ -1,7 +1,8 @@
 """Every page stands alone: at a desk and on a phone, by day and by night, with and without JavaScript."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -84,14 +85,13 @@ THIN_OUT = """() => {
 TEXT = "() => document.querySelector('article').innerText.replace(/\\s+/g, ' ').trim()"
 
 
-class Visit:
-    """What happens while a page is open."""
+class Window:
+    """A window of the browser that keeps nothing from page to page, and what happens while a page is open in it."""
 
     def __init__(self, page: Page, host: str) -> None:
         self.page, self.host = page, host
-        self.bytes = 0
-        self.requests: list[str] = []
-        self.faults: list[str] = []
+        self.forget()
+        page.add_init_script(WATCH_SHIFTS)
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("requestfailed", lambda request: self.faults.append(f"failed: {request.url}"))
         page.on("response", self._see)
@@ -99,7 +99,23 @@ class Visit:
         page.on("console", self._hear)
         network = page.context.new_cdp_session(page)
         network.send("Network.enable")
+        network.send("Network.setCacheDisabled", {"cacheDisabled": True})
         network.on("Network.loadingFinished", self._weigh)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.bytes = 0
+        self.requests: list[str] = []
+        self.faults: list[str] = []
+
+    def open(self, address: str) -> Page:
+        """Open a page as someone does who comes to it first, in the light."""
+        self.page.goto("about:blank")
+        self.forget()
+        self.page.emulate_media(color_scheme="light")
+        self.page.goto(address)
+        self.page.evaluate(SETTLED)
+        return self.page
 
     def _weigh(self, event: dict[str, Any]) -> None:
         self.bytes += round(event["encodedDataLength"])
@@ -132,13 +148,10 @@ def violations(page: Page, rules: dict[str, Any]) -> list[str]:
     return page.evaluate(AXE, rules)
 
 
-def look_at(page: Page, host: str, address: str) -> dict[str, Any]:
+def look_at(window: Window, address: str) -> dict[str, Any]:
     """Open a page in the light, then look at it in the dark too."""
-    visit = Visit(page, host)
-    page.add_init_script(WATCH_SHIFTS)
-    page.goto(address)
-    page.evaluate(SETTLED)
-    seen = {"bytes": visit.bytes, "shifts": page.evaluate("shifts"), "overflow": page.evaluate(OVERFLOW)}
+    page = window.open(address)
+    seen = {"bytes": window.bytes, "shifts": page.evaluate("shifts"), "overflow": page.evaluate(OVERFLOW)}
     seen |= {"shown": page.evaluate(SHOWN), "text": page.evaluate(TEXT)}
     page.evaluate("document.querySelectorAll('article details').forEach((details) => { details.open = true })")
     seen["overflow"] += page.evaluate(OVERFLOW)
@@ -150,23 +163,33 @@ def look_at(page: Page, host: str, address: str) -> dict[str, Any]:
         page.emulate_media(color_scheme=scheme)
         page.evaluate(PAINTED)
         seen[f"contrast in {scheme}"] = violations(page, CONTRAST)
-    return {**seen, "requests": visit.requests, "strangers": visit.strangers(), "faults": visit.faults}
+    return {**seen, "requests": window.requests, "strangers": window.strangers(), "faults": window.faults}
 
 
 @pytest.fixture(scope="session")
-def seen(once, open_context, host) -> Callable[[str], dict[str, Any]]:
+def windows(open_context, host) -> Iterator[dict[str, Window]]:
+    """A window at a desk, and one on a phone."""
+    with ExitStack() as stack:
+        contexts = {place: stack.enter_context(open_context(width)) for place, width in WIDTHS.items()}
+        yield {place: Window(context.new_page(), host) for place, context in contexts.items()}
+
+
+@pytest.fixture(scope="session")
+def without_javascript(open_context) -> Iterator[Page]:
+    """A window in which no script runs."""
+    with open_context(java_script_enabled=False) as context:
+        yield context.new_page()
+
+
+@pytest.fixture(scope="session")
+def seen(once, windows, without_javascript) -> Callable[[str], dict[str, Any]]:
     """What there was to see on a page: at a desk, on a phone, and without JavaScript."""
 
     def visit(address: str) -> dict[str, Any]:
-        answer = {}
-        for place, width in WIDTHS.items():
-            with open_context(width) as context:
-                answer[place] = look_at(context.new_page(), host, address)
-        with open_context(java_script_enabled=False) as context:
-            page = context.new_page()
-            page.goto(address)
-            answer["without JavaScript"] = {"shown": page.evaluate(SHOWN), "text": page.evaluate(TEXT)}
-        return answer
+        answer = {place: look_at(window, address) for place, window in windows.items()}
+        without_javascript.goto(address)
+        plain = {"shown": without_javascript.evaluate(SHOWN), "text": without_javascript.evaluate(TEXT)}
+        return {**answer, "without JavaScript": plain}
 
     return lambda address: once(address, lambda: visit(address))
 
@@ -229,9 +252,8 @@ def test_it_says_the_same_without_javascript(seen, address):
     assert seen(address)["without JavaScript"]["text"] == seen(address)["desk"]["text"]
 
 
-def test_the_heaviest_page(seen, addresses, capsys):
+def test_the_heaviest_page(seen, addresses, record_property):
     weights = {address: seen(address)["desk"]["bytes"] for address in addresses}
     heaviest = max(weights, key=weights.__getitem__)
-    with capsys.disabled():
-        print(f"\nthe heaviest page is {heaviest} with {weights[heaviest] / 1000:.0f} kB")
+    record_property("said", f"The heaviest page is {heaviest}: {weights[heaviest] / 1000:.0f} kB")
     assert weights[heaviest] > 10_000, "the site was not weighed"

@@ -97,6 +97,7 @@ class TinyBook:
         config = yaml.safe_load((CHECKOUT / "_config.yml").read_text(encoding="utf-8"))
         config["title"] = config["sphinx"]["config"]["html_title"] = "Toys"
         config["bibtex_bibfiles"] = ["references.bib"]
+        config["html"]["favicon"] = str(CHECKOUT / config["html"]["favicon"])
         config["sphinx"]["config"] |= {
             "reconstruct_papers": "papers",
             "reconstruct_modules": ["toys"],

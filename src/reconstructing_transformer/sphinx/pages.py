@@ -72,10 +72,14 @@ def add_context(
 ) -> str | None:
     """Tell the template the page's place in the book, its notebook, and which fonts it needs at once."""
     context["body"] = body = accessible(context.get("body") or "")
-    if 'class="katex' not in body:
+    fonts = ["source-serif-4.woff2"]
+    if 'class="katex' in body:
+        fonts += ["KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2"]
+    else:
         context["css_files"] = [
             css for css in context["css_files"] if "katex" not in str(getattr(css, "filename", css))
         ]
+    context["preloaded_fonts"] = [context["pathto"](f"_static/fonts/{font}", 1) for font in fonts]
     context["kicker"] = _part_and_chapter(app, pagename) if doctree is not None else ""
     known = pagename in app.env.found_docs
     context["notebook"] = notebook_name(pagename) if known and is_chapter(Path(app.env.doc2path(pagename))) else None

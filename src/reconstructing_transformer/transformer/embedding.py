@@ -7,9 +7,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reconstructing_transformer.equations import implements
+from reconstructing_transformer.equations import deviation, implements
 
 
+@deviation(
+    "vaswani2017-embedding",
+    title="Where the embeddings start",
+    reason="The paper does not say. $E$ starts normal with variance $1/d_{\\text{model}}$. The rows that go in, "
+    "multiplied by $\\sqrt{d_{\\text{model}}}$, then have variance 1, and so have the logits of a normalised $x$.",
+    pytorch="Has no embeddings. `torch.nn.Embedding` starts with variance 1 and multiplies by nothing.",
+)
 @implements("vaswani2017-embedding")
 class Embedding(nn.Module):
     """One matrix E that turns tokens into vectors, and vectors back into a score for each token.

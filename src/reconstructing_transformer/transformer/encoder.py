@@ -3,6 +3,7 @@
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from reconstructing_transformer.equations import deviation
 from reconstructing_transformer.transformer.feed_forward import PositionwiseFeedForward
 from reconstructing_transformer.transformer.multi_head import MultiHeadAttention
 from reconstructing_transformer.transformer.normalisation import LayerNorm
@@ -46,6 +47,14 @@ class EncoderLayer(nn.Module):
         return self.around_feed_forward(x, self.feed_forward)
 
 
+@deviation(
+    "vaswani2017-residual",
+    title="A last norm, by choice",
+    reason="The paper's stacks end with their last layer, that is, with its normalisation. So do ours, encoder and "
+    "decoder alike. With pre-norm a layer ends in a bare sum, and we normalise what comes out on top. `final_norm` "
+    "overrules both.",
+    pytorch="Ends both stacks in one more `LayerNorm`, with post-norm, too.",
+)
 class Encoder(nn.Module):
     """A stack of encoder layers.
 

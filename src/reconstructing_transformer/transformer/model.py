@@ -17,6 +17,7 @@ from reconstructing_transformer.transformer.positions import PositionalEncoding
     reason="Source and target share one matrix, as in the paper, unless they are given vocabularies of their own "
     "(`target_vocabulary`). Then the decoder's embedding and the projection before the softmax share one, and the "
     "encoder has another.",
+    pytorch="Has neither embeddings nor a map to the vocabulary: whoever calls it brings them.",
 )
 class Transformer(nn.Module):
     """The whole model; its defaults are the paper's base model.

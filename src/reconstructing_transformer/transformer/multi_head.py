@@ -9,6 +9,14 @@ from reconstructing_transformer.transformer.attention import fused_attention, sc
 from reconstructing_transformer.transformer.recording import is_recording, note
 
 
+@deviation(
+    "vaswani2017-multi-head",
+    title="Where the matrices start",
+    reason="The paper does not say. Each of the four matrices starts Xavier-uniform by itself, and so do those of the "
+    "feed-forward network; all biases start at zero.",
+    pytorch="Starts $W^Q$, $W^K$ and $W^V$ as one matrix, $3\\,d_{\\text{model}}$ wide, which makes their numbers "
+    "smaller by a factor of $\\sqrt 2$. The feed-forward network's biases start uniform.",
+)
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own projection of queries, keys and values.
 

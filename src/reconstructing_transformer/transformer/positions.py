@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from reconstructing_transformer.equations import implements
+from reconstructing_transformer.equations import deviation, implements
 
 
 @implements("vaswani2017-position")
@@ -35,6 +35,13 @@ def positional_encoding(
     return PE
 
 
+@deviation(
+    "vaswani2017-position",
+    title="Positions up to a last one",
+    reason="The formula goes on for ever. We compute the positions up to `max_length` once and keep them; a longer "
+    "sequence is refused, with an error that says how to allow it.",
+    pytorch="Has no positions: whoever calls it adds them.",
+)
 class PositionalEncoding(nn.Module):
     """Add to each position's vector the encoding of its place, then drop some of the sum (§5.4).
 

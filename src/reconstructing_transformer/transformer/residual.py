@@ -32,6 +32,14 @@ class Residual(nn.Module):
         "layer, and training needs less warm-up (Xiong et al. 2020). What the last layer sums up is normalised "
         "at the end of the stack. The paper's post-norm is the default.",
     )
+    @deviation(
+        "vaswani2017-residual",
+        title="Dropout, in training",
+        reason="The formula has none. §5.4 adds it: some of each sub-layer's output is dropped before it is added, and "
+        "some of the sums of embeddings and positions. We drop there, and nowhere else.",
+        pytorch="Drops some of the attention weights, too, and some of what the ReLU lets through. It has no "
+        "embeddings, and so nothing to drop behind them.",
+    )
     @implements("vaswani2017-residual", Sublayer="sublayer")
     def forward(
         self, x: Float[Tensor, "*batch n d_model"], sublayer: Callable[[Tensor], Tensor]
