@@ -20,7 +20,7 @@ Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 
 
 class PaperError(ValueError):
-    """A paper's file says something that cannot be right. The message names file and line."""
+    """A paper's file says something that cannot be right. The message names file and entry."""
 
 
 class Record(BaseModel):
