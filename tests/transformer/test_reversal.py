@@ -19,7 +19,7 @@ from reconstructing_transformer.transformer.reversal import (
     write,
 )
 
-SMALL = {"N": 1, "d_model": 32, "d_ff": 64, "h": 4, "dropout": 0.0}
+SMALL = {"N": 1, "d_model": 32, "d_ff": 64, "h": 2, "dropout": 0.0}
 
 
 @pytest.fixture(autouse=True)

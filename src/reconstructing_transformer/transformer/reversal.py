@@ -67,7 +67,7 @@ def train(
     model: Transformer,
     words: Sequence[str],
     *,
-    steps: int = 350,
+    steps: int = 400,
     batch: int = 64,
     warmup: int = 100,
     epsilon: float = 0.1,
