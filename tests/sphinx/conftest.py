@@ -55,6 +55,14 @@ def double_is_a_sum(rng):
     return abs(double(x) - (x + x))
 '''
 
+CITATION = """cff-version: 1.2.0
+title: Toys
+version: 1.2.3
+date-released: 2020-02-29
+authors:
+  - {family-names: Toy, given-names: Ada}
+"""
+
 CHAPTER_HEAD = """---
 jupytext:
   text_representation:
@@ -90,6 +98,7 @@ class TinyBook:
         root.mkdir(parents=True, exist_ok=True)
         self.write("papers/toy2020.yml", PAPER)
         self.write("toys.py", MODULE)
+        self.write("CITATION.cff", CITATION)
         self.write("references.bib", "@article{ada, author={Toy, Ada}, title={On Toys}, journal={Toys}, year={2020}}\n")
         self._settings()
 
@@ -138,13 +147,14 @@ class TinyBook:
         (number,) = [number for number, line in enumerate(lines, 1) if quoted in line]
         return number
 
-    def build(self) -> Run:
-        """Build the book."""
+    def build(self, **environment: str) -> Run:
+        """Build the book, with further environment variables if there are any."""
         started = time.perf_counter()
         done = subprocess.run(
             [str(Path(sys.executable).with_name("jupyter-book")), "build", "."],
             cwd=self.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-            env={**os.environ, "PYTHONPATH": str(self.root), "PYTHONWARNINGS": "default", "COLUMNS": "400"},
+            env={**os.environ, "PYTHONPATH": str(self.root), "PYTHONWARNINGS": "default", "COLUMNS": "400",
+                 **environment},
         )  # fmt: skip
         return Run(done.returncode, COLOUR.sub("", done.stdout), time.perf_counter() - started)
 

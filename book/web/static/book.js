@@ -18,6 +18,28 @@ for (const card of document.querySelectorAll(".equation-card")) {
   card.addEventListener("keydown", (event) => event.key === "Escape" && focused()?.blur());
 }
 
+// Citations: a button that copies, where the browser lets a page do that.
+for (const button of document.querySelectorAll(".copy-citation")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.parentElement.querySelector("pre").textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1600);
+  });
+}
+
+// A link to what is folded away unfolds it: the cell that draws a figure.
+const unfold = () => {
+  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folded = target && target.closest("details:not([open])");
+  if (folded) {
+    folded.open = true;
+    target.scrollIntoView();
+  }
+};
+addEventListener("hashchange", unfold);
+unfold();
+
 // A browser lets a page that was opened as a file read no other file: the search then shows titles without excerpts.
 if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS === "object") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;

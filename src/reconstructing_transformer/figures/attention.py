@@ -8,9 +8,20 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D
 from torch import Tensor
 
+from reconstructing_transformer.figures.data import labelled
+from reconstructing_transformer.figures.figure import own_data
 from reconstructing_transformer.figures.style import ACCENT, CELL, INK, book_style
+
+GAP = 0.04  # around a cell whose side is one
+
+
+def _square(corner: tuple[float, float], size: float) -> Path:
+    return Path.unit_rectangle().transformed(Affine2D().scale(size).translate(*corner))
 
 
 def attention_map(
@@ -22,6 +33,7 @@ def attention_map(
     title: str = "",
     colour: str = ACCENT,
     digits: int | None = None,
+    data: bool = True,
 ) -> None:
     """Draw one head's weights as a map: a row a query, a column a key.
 
@@ -33,22 +45,24 @@ def attention_map(
         title: what the map shows.
         colour: colour of a weight of one.
         digits: decimals to print into each cell; none without it.
+        data: whether the weights become part of the figure's data.
     """
     values = weights.detach().double().numpy()
     n, m = values.shape
     if (n, m) != (len(queries), len(keys)):
         given = f"{len(queries)} queries and {len(keys)} keys"
         raise ValueError(f"weights of shape {n} × {m} need {n} names of queries and {m} of keys; got {given}")
-    for row in range(n):
-        for column in range(m):
-            corner = (column + 0.04, row + 0.04)
-            axes.add_patch(plt.Rectangle(corner, 0.92, 0.92, facecolor=CELL, edgecolor="none"))
-            shade = (*to_rgb(colour), round(float(np.clip(values[row, column], 0, 1)), 3))
-            axes.add_patch(plt.Rectangle(corner, 0.92, 0.92, facecolor=shade, edgecolor="none"))
-            if digits is not None:
-                ink = "#ffffff" if values[row, column] > 0.55 else INK
-                text = f"{values[row, column]:.{digits}f}"
-                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=10, color=ink)
+    corners = [(column + GAP, row + GAP) for row in range(n) for column in range(m)]
+    size = 1 - 2 * GAP
+    axes.add_patch(PathPatch(Path.make_compound_path(*(_square(corner, size) for corner in corners)), fc=CELL, lw=0))
+    for corner, weight in zip(corners, values.flat, strict=True):
+        shade = round(float(np.clip(weight, 0, 1)), 3)
+        if shade:
+            axes.add_patch(plt.Rectangle(corner, size, size, facecolor=(*to_rgb(colour), shade), linewidth=0))
+        if digits is not None:
+            ink = "#ffffff" if weight > 0.55 else INK
+            middle = corner[0] + size / 2, corner[1] + size / 2
+            axes.text(*middle, f"{weight:.{digits}f}", ha="center", va="center", fontsize=10, color=ink)
     axes.set(xlim=(0, m), ylim=(n, 0), aspect="equal")
     axes.set_xticks(np.arange(m) + 0.5, keys)
     axes.set_yticks(np.arange(n) + 0.5, queries)
@@ -57,6 +71,8 @@ def attention_map(
     axes.spines[:].set_visible(False)
     if title:
         axes.set_title(title)
+    if data:
+        own_data(axes.figure, labelled(weights, query=queries, key=keys), title)
 
 
 def draw_attention(

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path
 
+from reconstructing_transformer.figures.figure import own_data
 from reconstructing_transformer.figures.style import ACCENT, CELL, INK, RULE, SECOND, SOFT, THIRD, book_style
 
 Point = tuple[float, float]
@@ -22,6 +24,7 @@ LEFT, RIGHT = -1, 1
 WIDE, TALL, SLIM = 1.5, 0.46, 0.28  # of boxes
 RISE = 0.18  # of an arrow
 FORK = 0.42  # from the middle of an attention to the outer ones of its inputs
+STEP = 0.07  # from a box to the next one of its pile
 AROUND = 0.14  # from a box to the path around it
 
 
@@ -33,6 +36,7 @@ class Canvas:
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set(xlim=(0, width), ylim=(0, height))
         self.axes.set_axis_off()
+        self.boxes: list[dict[str, str | float]] = []
 
     def panel(self, left: float, bottom: float, right: float, top: float) -> None:
         """Draw the ground that the boxes of one layer stand on."""
@@ -46,7 +50,18 @@ class Canvas:
         box.set(facecolor=(*to_rgb(colour), 0.16), edgecolor=(*to_rgb(colour), 0.8), linewidth=1)
         self.axes.add_patch(box)
         self.text(x, bottom + height / 2, text)
-        return bottom + height
+        left, right, top = x - width / 2, x + width / 2, bottom + height
+        words = text.replace("\n", " ")
+        self.boxes.append({"box": words, "left": left, "right": right, "bottom": bottom, "top": top})
+        return top
+
+    def pile(self, x: float, bottom: float, text: str, colour: str, height: float = SLIM, width: float = WIDE) -> float:
+        """Draw a box with the edges of two more behind it, and return its top."""
+        left, right, top = x - width / 2, x + width / 2, bottom + height
+        for away in (STEP, 2 * STEP):
+            corners = [(left, top - STEP), (left, top), (right, top), (right, bottom), (right - STEP, bottom)]
+            self.path(*((a + away, b + away) for a, b in corners), colour=colour, arrow=False)
+        return self.box(x, bottom, text, colour, height, width)
 
     def text(self, x: float, y: float, text: str, colour: str = INK, align: str = "center") -> None:
         """Write around (x, y), or beginning or ending there."""
@@ -62,6 +77,11 @@ class Canvas:
         style = "-|>,head_length=4,head_width=2" if arrow else "-"
         patch = FancyArrowPatch(path=line, arrowstyle=style, color=colour, linewidth=1.2, fill=arrow, zorder=3)
         self.axes.add_patch(patch)
+
+    def finished(self) -> Figure:
+        """Return the figure with its data: the boxes and where they stand, in inches."""
+        own_data(self.figure, pd.DataFrame(self.boxes).round(4))
+        return self.figure
 
     def rise(self, x: float, bottom: float, by: float = RISE) -> float:
         """Draw an arrow upwards, and return where it ends."""
@@ -198,7 +218,7 @@ def encoder_diagram() -> Figure:
         column.embedding("source tokens")
         column.layer(ENCODER, number_at=LEFT)
         canvas.text(1.4, canvas.rise(1.4, column.y, 0.22) + 0.1, "memory", ACCENT)
-    return canvas.figure
+    return canvas.finished()
 
 
 def decoder_diagram() -> Figure:
@@ -212,7 +232,7 @@ def decoder_diagram() -> Figure:
         canvas.text(0.1, corner[1] + 0.13, "memory", ACCENT, "left")
         canvas.text(0.1, corner[1] - 0.13, "m × d_model", SOFT, "left")
         column.head()
-    return canvas.figure
+    return canvas.finished()
 
 
 def transformer_diagram() -> Figure:
@@ -229,4 +249,54 @@ def transformer_diagram() -> Figure:
         way = [(encoder.x, encoder.y), (encoder.x, above), (lane, above), (lane, corner[1])]
         decoder.receive(corner, *way)
         canvas.text(encoder.x, above + 0.12, "memory", ACCENT)
-    return canvas.figure
+    return canvas.finished()
+
+
+def attention_diagram() -> Figure:
+    """Draw scaled dot-product attention, the left half of the paper's Figure 2, with shapes."""
+    with book_style():
+        canvas = Canvas(4.25, 3.5)
+        query, key, value = 0.65, 1.45, 2.35
+        beside, note = (query + key) / 2, 2.95
+        for x, name, shape in ((query, "Q", "n × d_k"), (key, "K", "m × d_k"), (value, "V", "m × d_v")):
+            canvas.text(x, 0.33, name, ACCENT)
+            canvas.text(x, 0.12, shape, SOFT)
+        foot = 0.7
+        for x in (query, key):
+            canvas.path((x, 0.45), (x, foot))
+        y = canvas.box(beside, foot, "Q Kᵀ", ACCENT)
+        for words in ("÷ √d_k", "mask, if there is one", "softmax"):
+            y = canvas.box(beside, canvas.rise(beside, y), words, SOFT)
+        weights, left, width = y + 0.3, beside - WIDE / 2, value + 0.25 - (beside - WIDE / 2)
+        canvas.path((beside, y), (beside, weights))
+        canvas.path((value, 0.45), (value, weights))
+        top = canvas.box(left + width / 2, weights, "weights · V", ACCENT, width=width)
+        canvas.text(left + width / 2, canvas.rise(left + width / 2, top) + 0.11, "output", ACCENT)
+        canvas.text(note, foot + SLIM / 2, "scores, n × m", SOFT, "left")
+        canvas.text(note, y - SLIM / 2, "weights, n × m", SOFT, "left")
+        canvas.text(note, top - SLIM / 2, "n × d_v", SOFT, "left")
+    return canvas.finished()
+
+
+def multi_head_diagram() -> Figure:
+    """Draw multi-head attention, the right half of the paper's Figure 2, with shapes."""
+    with book_style():
+        canvas = Canvas(5.6, 3.25)
+        places, note, back = (0.75, 1.85, 2.95), 3.85, 2 * STEP
+        middle, width = places[1], places[2] - places[0] + 0.9
+        for x, name in zip(places, "QKV", strict=True):
+            canvas.text(x, 0.12, name, ACCENT)
+            canvas.path((x, 0.24), (x, 0.5))
+            projected = canvas.pile(x, 0.5, f"linear, W_{name}", THIRD, width=0.9)
+            canvas.path((x, projected + back), (x, 1.22))
+        heads = canvas.pile(middle, 1.22, "attention", ACCENT, height=0.36, width=width)
+        canvas.path((middle, heads + back), (middle, 2.02))
+        joined = canvas.box(middle, 2.02, "side by side", SOFT, width=width)
+        top = canvas.box(middle, canvas.rise(middle, joined), "linear, W_O", THIRD, width=width)
+        canvas.text(middle, canvas.rise(middle, top) + 0.11, "output", ACCENT)
+        canvas.text(note, 0.12, "n or m × d_model", SOFT, "left")
+        canvas.text(note, projected - SLIM / 2, "h times, d_k or d_v wide", SOFT, "left")
+        canvas.text(note, heads - 0.18, "h heads, n × d_v", SOFT, "left")
+        canvas.text(note, joined - SLIM / 2, "n × h·d_v", SOFT, "left")
+        canvas.text(note, top - SLIM / 2, "n × d_model", SOFT, "left")
+    return canvas.finished()

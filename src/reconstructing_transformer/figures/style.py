@@ -22,6 +22,17 @@ VARIABLES = {
     SECOND: "--second",
     THIRD: "--third",
 }
+# Colour → its counterpart on dark paper, as in `book.css`.
+DARK = {
+    INK: "#ece7df",
+    SOFT: "#a89f94",
+    RULE: "#35322d",
+    CELL: "#2b2824",
+    ACCENT: "#f08a5d",
+    SECOND: "#8db8e8",
+    THIRD: "#7cc6a0",
+}
+DARK_PAPER = "#171614"
 COLOURS = [ACCENT, SECOND, THIRD, SOFT]
 
 STYLE = {

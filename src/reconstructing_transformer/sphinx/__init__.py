@@ -7,6 +7,8 @@ from reconstructing_transformer.sphinx import (
     card,
     domain,
     execution,
+    figure_pages,
+    figures,
     math,
     notebooks,
     pages,
@@ -27,6 +29,7 @@ def _add_settings(app: Sphinx) -> None:
     app.add_config_value("reconstruct_strict", True, "", bool)
     app.add_config_value("reconstruct_fingerprint", "", "env", str)
     app.add_config_value("reconstruct_site_fingerprint", "", "env", str)
+    app.add_config_value("reconstruct_book", "", "html", str)
 
 
 def _add_equations(app: Sphinx) -> None:
@@ -42,6 +45,17 @@ def _add_equations(app: Sphinx) -> None:
     app.add_directive("deviation-index", reference.DeviationIndex)
 
 
+def _add_figures(app: Sphinx) -> None:
+    app.add_domain(figures.FigureDomain)
+    skipped = (figures.skip, None)
+    app.add_node(figures.TakeHome, html=(figures.visit_take_home, None), latex=skipped, text=skipped, man=skipped)
+    app.add_directive("figure-index", reference.FigureIndex)
+    app.connect("doctree-read", figures.note_cells)
+    app.connect("env-updated", figures.check_ledger)
+    app.connect("html-collect-pages", figure_pages.collect_pages)
+    app.connect("build-finished", figures.write_files)
+
+
 def _add_site(app: Sphinx) -> None:
     app.add_html_math_renderer(math.RENDERER, (math.visit_inline, None), (math.visit_display, None))
     app.add_css_file("katex.css")
@@ -54,7 +68,9 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register settings, nodes and events."""
     _add_settings(app)
     _add_equations(app)
+    _add_figures(app)
     _add_site(app)
+    app.connect("config-inited", project.load_citation)
     app.connect("config-inited", project.set_fingerprints)
     app.connect("config-inited", pages.add_templates)
     app.connect("builder-inited", project.load_project)
@@ -66,4 +82,4 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("build-finished", notebooks.write_notebooks)
     app.connect("build-finished", pages.end_web)
     app.connect("build-finished", strict.fail_on_warnings, priority=900)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}

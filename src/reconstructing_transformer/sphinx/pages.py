@@ -1,5 +1,6 @@
 """What a page of the site carries around its text: styles, fonts, scripts, its place in the book, its notebook."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,14 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from reconstructing_transformer.figures.citation import book_bibtex, chapter_bibtex
+from reconstructing_transformer.figures.style import VARIABLES
 from reconstructing_transformer.sphinx import vendor
 from reconstructing_transformer.sphinx.execution import is_chapter
+from reconstructing_transformer.sphinx.figures import cite_panel
 from reconstructing_transformer.sphinx.math import Katex
 from reconstructing_transformer.sphinx.notebooks import notebook_name
+from reconstructing_transformer.sphinx.project import book_of
 
 DARK_CODE = "reconstructing_transformer.sphinx.colours.Ink"
 
@@ -60,6 +65,15 @@ def _part_and_chapter(app: Sphinx, docname: str) -> str:
     return ""
 
 
+def _citations(app: Sphinx, docname: str) -> str:
+    """Return how to cite a chapter, and the book, folded."""
+    book = book_of(app)
+    number = ".".join(map(str, app.env.toc_secnumbers.get(docname, {}).get("", ())))
+    title, page = app.env.titles[docname].astext(), app.builder.get_target_uri(docname)
+    chapter = cite_panel("Cite this chapter", chapter_bibtex(book, number, title, page), "BibTeX of this chapter")
+    return chapter + cite_panel("Cite the book", book_bibtex(book), "BibTeX of the book")
+
+
 def accessible(body: str) -> str:
     """Mend what the libraries' HTML keeps from readers with a keyboard or a screen reader."""
     body = body.replace(' aria-label="Toggle hidden content"', "")  # what is folded says itself what it is
@@ -82,5 +96,12 @@ def add_context(
     context["preloaded_fonts"] = [context["pathto"](f"_static/fonts/{font}", 1) for font in fonts]
     context["kicker"] = _part_and_chapter(app, pagename) if doctree is not None else ""
     known = pagename in app.env.found_docs
-    context["notebook"] = notebook_name(pagename) if known and is_chapter(Path(app.env.doc2path(pagename))) else None
+    if "<attention-view" in body:
+        app.add_js_file("attention-view.js", loading_method="defer")
+        app.add_css_file("attention-view.css", priority=901)
+    if "<book-plot" in body:
+        app.add_js_file("book-plot.js", loading_method="defer", **{"data-colours": json.dumps(VARIABLES)})
+    chapter = known and is_chapter(Path(app.env.doc2path(pagename)))
+    context["notebook"] = notebook_name(pagename) if chapter else None
+    context["citations"] = _citations(app, pagename) if chapter else ""
     return None

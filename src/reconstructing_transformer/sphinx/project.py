@@ -10,6 +10,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from reconstructing_transformer.equations import Equation, Evidence, Paper, PaperError, gather, load_papers
+from reconstructing_transformer.figures.citation import Book, CitationError, load_book
 from reconstructing_transformer.sphinx.stop import BuildStop
 
 LOGGER = logging.getLogger(__name__)
@@ -92,6 +93,26 @@ def set_fingerprints(app: Sphinx, config: Config) -> None:
     config.nb_execution_cache_path = str(build_folder(app) / ".jupyter_cache" / config.reconstruct_fingerprint)
 
 
+class BookError(BuildStop):
+    """What the book says of itself is not as it should be."""
+
+    category = "Citation"
+
+
+def load_citation(app: Sphinx, config: Config) -> None:
+    """Read what citations say of the book. A new commit or address writes all pages anew.
+
+    Raises:
+        BookError: `CITATION.cff` lacks something, or `BOOK_URL` is no address.
+    """
+    try:
+        book = load_book(Path(app.srcdir))
+    except CitationError as error:
+        raise BookError(str(error)) from error
+    app.reconstruct_book = book  # type: ignore[attr-defined]
+    config.reconstruct_book = repr(book)
+
+
 def load_project(app: Sphinx) -> None:
     """Read the papers, gather the evidence (or take this very state's from the last build), and stop if they drift.
 
@@ -120,3 +141,8 @@ def load_project(app: Sphinx) -> None:
 def project_of(app: Sphinx) -> Project:
     """Return what `load_project` has read."""
     return app.reconstruct_project  # type: ignore[attr-defined]
+
+
+def book_of(app: Sphinx) -> Book:
+    """Return what citations say of the book."""
+    return app.reconstruct_book  # type: ignore[attr-defined]

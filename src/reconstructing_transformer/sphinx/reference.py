@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 from docutils import nodes
@@ -14,6 +15,7 @@ from sphinx.writers.html5 import HTML5Translator
 from reconstructing_transformer.equations import Equation, Paper
 from reconstructing_transformer.sphinx.card import inline_markdown, power_of_ten
 from reconstructing_transformer.sphinx.domain import BookDomain, anchor
+from reconstructing_transformer.sphinx.figures import ShownFigure, captions_of, figures_of
 from reconstructing_transformer.sphinx.math import katex_of
 from reconstructing_transformer.sphinx.project import Project, project_of
 from reconstructing_transformer.sphinx.sources import source_page
@@ -49,6 +51,17 @@ class DeviationIndex(_ReferenceDirective):
     """`deviation-index`: every place where the code leaves a paper, with the reason."""
 
     kind = "deviations"
+
+
+class FigureIndex(_ReferenceDirective):
+    """`figure-index`: every figure, by chapter. A book with this page keeps the addresses of all its figures."""
+
+    kind = "figures"
+
+    def run(self) -> list[nodes.Node]:
+        """Leave a place for the gallery."""
+        figures_of(self.env).galleries.add(self.env.docname)
+        return super().run()
 
 
 class Writer:
@@ -164,6 +177,27 @@ class Writer:
                 ]
             )
         return self._table("Where the code leaves the papers", heads, rows)
+
+    def _thumbnail(self, figure: ShownFigure) -> str:
+        page = self.builder.get_relative_uri(self.docname, figure.page)
+        folder = page.rsplit("/", 1)[0]
+        images = "".join(
+            f'<img class="only-{theme}" src="{escape(f"{folder}/{figure.id}{ending}.svg")}" alt="" loading="lazy">'
+            for theme, ending in (("light", ""), ("dark", "-dark"))
+        )
+        number = figures_of(self.builder.env).number(figure)
+        words = f"<b>Fig. {number}</b> {escape(captions_of(self.app)[figure.id].title.replace('$', ''))}"
+        return f'<li><a href="{escape(page)}"><span class="frame">{images}</span><span>{words}</span></a></li>'
+
+    def figures(self) -> str:
+        """Return every figure, small, by chapter."""
+        parts = []
+        for docname, group in groupby(figures_of(self.builder.env).in_order(), key=lambda figure: figure.docname):
+            title = escape(self.builder.env.titles[docname].astext())
+            chapter = escape(self.builder.get_relative_uri(self.docname, docname))
+            thumbnails = "".join(map(self._thumbnail, group))
+            parts.append(f'<h2><a href="{chapter}">{title}</a></h2><ul class="gallery">{thumbnails}</ul>')
+        return "".join(parts)
 
 
 def _closeness(error: float) -> str:

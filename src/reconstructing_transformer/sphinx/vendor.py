@@ -19,6 +19,9 @@ FONTS = {
 }
 
 
+PLOTLY = "plotly.js-basic-dist-min/plotly-basic.min.js"
+
+
 class VendorError(BuildStop):
     """The web libraries could not be installed."""
 
@@ -76,6 +79,8 @@ def copy_assets(modules: Path, static: Path) -> None:
         (fonts / source.name).write_bytes(source.read_bytes())
     for name, target in FONTS.items():
         (static / target).write_bytes((modules / name).read_bytes())
+    (static / "vendor").mkdir(exist_ok=True)
+    (static / "vendor" / Path(PLOTLY).name).write_bytes((modules / PLOTLY).read_bytes())
     (static / "katex.css").write_text(_katex_style(modules), encoding="utf-8")
 
 
