@@ -6,11 +6,11 @@
 const LEGIBLE = 14; // what a line of labels needs
 const PAD = 8; // between a label and what it names
 const GAP = 28; // between the parts
-const NARROW = 560; // below this width, lines and map take turns
 const READING = 150; // width of the reading beside the other parts
 const RING = 7; // around a miniature: its border, its padding, the gap to the next
 const CELL = 44; // the largest cell of a map
 const TALLEST = 440; // the tallest map
+const IMAGE = 336; // the largest image
 const SPAN = [80, 190]; // how far lines go
 const LINES = 320; // more lines than this tell nothing: the weakest are left out
 
@@ -45,7 +45,27 @@ function makeButton(attributes, content, act) {
   return button;
 }
 
-// What stands for a token on the page: blanks at its ends are made visible, and a long one is cut.
+const MOVES = {
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+  Home: [0, -Infinity],
+  End: [0, Infinity],
+};
+
+// Act on keys. One that is used here must not turn the book's page as well.
+function onKeys(node, move, others = {}) {
+  node.addEventListener("keydown", (event) => {
+    const act = event.key in MOVES ? () => move(...MOVES[event.key]) : others[event.key];
+    if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  });
+}
+
+// What stands for a token: blanks at its ends are made visible, and a long one is cut.
 const blanks = (ends) => ends.replace(/\n/g, "↵").replace(/\s/g, "␣");
 const visible = (token) => token.replace(/^\s+|\s+$/g, blanks) || "∅";
 const shorten = (token) => ([...token].length > 12 ? `${[...token].slice(0, 11).join("")}…` : token);
@@ -168,12 +188,6 @@ function mark(labels, on, shown) {
 
 // Grid of heads -----------------------------------------------------------------------------------------------------
 
-// A key that is used here must not turn the book's page as well.
-function take(event) {
-  event.preventDefault();
-  event.stopPropagation();
-}
-
 class Heads {
   constructor(view) {
     this.view = view;
@@ -191,25 +205,15 @@ class Heads {
     rowNames.forEach((name, row) => {
       this.node.append(label(name), ...this.buttons.filter((_, i) => heads[i].row === row));
     });
-    this.node.addEventListener("keydown", (event) => this.key(event));
+    onKeys(this.node, (down, right) => this.step(down, right));
   }
 
-  key(event) {
+  step(down, right) {
     const { heads } = this.view.attention;
     const { row, column } = heads[this.view.state.head];
-    const to = {
-      ArrowUp: [row - 1, column],
-      ArrowDown: [row + 1, column],
-      ArrowLeft: [row, column - 1],
-      ArrowRight: [row, column + 1],
-      Home: [row, 0],
-      End: [row, Infinity],
-    }[event.key];
-    if (!to || event.ctrlKey || event.altKey || event.metaKey) return;
-    take(event);
-    const inRow = heads.filter((head) => head.row === to[0]);
+    const inRow = heads.filter((head) => head.row === row + down);
     if (!inRow.length) return;
-    const next = heads.indexOf(inRow[clamp(0, to[1], inRow.length - 1)]);
+    const next = heads.indexOf(inRow[clamp(0, column + right, inRow.length - 1)]);
     this.view.choose(next);
     this.buttons[next].focus();
   }
@@ -252,33 +256,15 @@ class Surface {
       this.touched = event.pointerType === "touch";
       picked(event, (at) => view.read(at));
     };
-    const byKeyboard = () => this.surface.matches(":focus-visible");
-    const listen = (type, act) => this.surface.addEventListener(type, act);
-    listen("pointerdown", read);
-    listen("pointermove", read);
-    listen("pointerleave", () => this.touched || byKeyboard() || view.rest());
-    listen("click", (event) => picked(event, (at) => this.press(at)));
-    listen("keydown", (event) => this.key(event));
-    listen("focus", () => byKeyboard() && view.read({ query: view.state.query ?? 0 }));
-    listen("blur", () => this.touched || view.rest());
-  }
-
-  key(event) {
-    const { attention, state } = this.view;
-    const act = {
-      ArrowUp: () => this.step(-1, 0),
-      ArrowDown: () => this.step(1, 0),
-      ArrowLeft: () => this.step(0, -1),
-      ArrowRight: () => this.step(0, 1),
-      Home: () => this.step(0, -attention.m),
-      End: () => this.step(0, attention.m),
-      Enter: () => this.enter(),
-      " ": () => this.enter(),
-      Escape: state.pinned !== null && (() => this.view.pin(null)),
-    }[event.key];
-    if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
-    take(event);
-    act();
+    this.surface.addEventListener("pointerdown", read);
+    this.surface.addEventListener("pointermove", read);
+    this.surface.addEventListener("click", (event) => picked(event, (at) => this.press(at)));
+    this.surface.addEventListener("focus", () => {
+      if (view.state.query === null && this.surface.matches(":focus-visible")) view.read({ query: 0 });
+    });
+    const enter = () => this.enter();
+    const more = { Enter: enter, " ": enter, Escape: () => view.pin(null) };
+    onKeys(this.surface, (down, right) => this.step(down, right), more);
   }
 
   step(down, right) {
@@ -390,7 +376,7 @@ class HeadMap extends Surface {
     this.canvas = make("canvas");
     this.keys = labels(view.attention.keys, "start");
     this.queries = labels(view.attention.queries, "end");
-    this.marks = ["line", "line", "cell"].map((name) => make("rect", { class: name, rx: 3 }));
+    this.marks = ["of-query", "of-key", "cell"].map((name) => make("rect", { class: name, rx: 3 }));
     this.svg = make("svg", { "aria-hidden": "true" }, ...this.keys, ...this.queries, ...this.marks);
     this.surface.append(this.canvas, this.svg);
   }
@@ -458,7 +444,6 @@ class Patches extends Surface {
     if (!this.first) return;
     this.chip = makeButton({ class: "chip" }, shorten(keys[0]), () => this.press({ key: 0 }));
     this.chip.addEventListener("pointerenter", () => view.read({ key: 0 }));
-    this.chip.addEventListener("pointerleave", () => view.rest());
     this.node.prepend(this.chip);
   }
 
@@ -558,7 +543,7 @@ class Table {
   constructor(view) {
     this.view = view;
     this.holder = make("div", { class: "numbers", role: "region", tabindex: 0, "aria-label": "Table of weights" });
-    this.node = make("details", { class: "as-table" }, make("summary", {}, "Show as a table"), this.holder);
+    this.node = make("details", {}, make("summary", {}, "Show as a table"), this.holder);
     this.node.addEventListener("toggle", () => this.draw());
   }
 
@@ -577,41 +562,34 @@ class Table {
 }
 
 // Lines and map take turns where they don't fit side by side.
-class Tabs {
+class Turns {
   constructor(view, surfaces) {
     this.view = view;
-    this.chosen = 1;
-    const ids = ["lines", "map"].map((name) => `${view.id}-${name}`);
-    this.tabs = ["Lines", "Map"].map((name, i) =>
-      makeButton({ role: "tab", "aria-controls": ids[i] }, name, () => this.choose(i)));
-    this.panels = surfaces.map(({ node }, i) => make("div", { id: ids[i], class: "panel" }, node));
-    this.node = make("div", { class: "turns", role: "tablist", "aria-label": "View" }, ...this.tabs);
-    this.node.addEventListener("keydown", (event) => {
-      if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-      take(event);
-      this.choose(1 - this.chosen);
-      this.tabs[this.chosen].focus();
-    });
+    this.shown = 1;
+    this.buttons = ["Lines", "Map"].map((name, i) => makeButton({}, name, () => this.show(i)));
+    this.panels = surfaces.map(({ node }) => make("div", { class: "panel" }, node));
+    this.node = make("div", { class: "turns", role: "group", "aria-label": "View" }, ...this.buttons);
   }
 
-  choose(i) {
-    this.chosen = i;
+  show(i) {
+    this.shown = i;
     this.paint();
   }
 
   paint() {
-    const turns = this.view.layout.kind === "tabs";
+    const turns = this.view.layout.kind === "turn";
     this.node.hidden = !turns;
     this.panels.forEach((panel, i) => {
-      const on = i === this.chosen;
-      panel.hidden = turns && !on;
-      set(panel, { role: turns ? "tabpanel" : null, "aria-label": turns ? this.tabs[i].textContent : null });
-      set(this.tabs[i], { "aria-selected": on, tabindex: on ? 0 : -1 });
+      panel.hidden = turns && i !== this.shown;
+      set(this.buttons[i], { "aria-pressed": i === this.shown });
     });
   }
 }
 
 // Arrangement -------------------------------------------------------------------------------------------------------
+
+// The length in whole device pixels, so that edges are sharp.
+const whole = (length) => Math.floor(length * window.devicePixelRatio) / window.devicePixelRatio;
 
 // How wide a label is, in the view's own type.
 function ruler(view) {
@@ -620,55 +598,49 @@ function ruler(view) {
   return (text) => Math.ceil(context.measureText(shorten(text)).width);
 }
 
-// Sizes for a width, and the kind of arrangement: all in a row; the reading under the grid, in a column; the grid and
-// the reading above; or tabs, where lines and map don't fit side by side.
+// Sizes for a width, and the kind of arrangement: a row of all parts; a column of grid and reading beside lines and map;
+// or one below the other, lines and map in turn.
 function arrange(attention, width, wide) {
   const { columns, heads, image, keys, m, n, queries, rowNames } = attention;
-  const narrow = width < NARROW;
   const names = Math.max(...rowNames.map(wide), wide("head")) + PAD;
-  const miniature = narrow
-    ? clamp(14, Math.floor((width - names) / columns.length) - RING, 40)
-    : clamp(22, Math.floor(190 / columns.length), 44);
+  const miniature = clamp(22, 190 / columns.length, 44);
   const grid = heads.length > 1 ? names + columns.length * (miniature + RING) + GAP : 0;
+  const turn = { kind: "turn", miniature: clamp(14, (width - names) / columns.length - RING, 40) };
+  const [inRow, inColumn] = [width - grid - READING - GAP, width - grid];
   if (image) {
-    const room = Math.min(336, narrow ? width : width - grid - READING - GAP);
-    const cell = Math.max(8, Math.floor(room / Math.max(image.rows, image.columns)));
-    return { kind: narrow ? "tabs" : "row", miniature, cell };
+    const beside = inRow >= 200;
+    const cell = whole(Math.min(IMAGE, beside ? inRow : width) / Math.max(image.rows, image.columns));
+    return { ...(beside ? { kind: "row", miniature } : turn), cell };
   }
   const keyWidths = keys.map(wide);
   const [keyWidth, queryWidth] = [Math.max(...keyWidths), Math.max(...queries.map(wide))];
+  const longer = Math.max(m, n);
   const slant = Math.ceil(0.71 * keyWidth);
-  const lines = keyWidth + queryWidth + 2 * PAD; // without the lines themselves
-  // The largest cells for a room, and the key labels that they let stand above them.
+  // The largest cells for a room, and the key labels for which they have room above them.
   const fit = (room) => {
-    const size = (space) => Math.floor(Math.min(CELL, space / m, TALLEST / n));
-    const [flat, slanted] = [size(room), size(room - slant)];
+    const [flat, slanted] = [room, room - slant].map((space) => whole(Math.min(CELL, space / m, TALLEST / n)));
     if (flat >= keyWidth + PAD) return { cell: flat, keyLabels: "flat", overhang: 0, top: 26 };
     if (slanted >= LEGIBLE) return { cell: slanted, keyLabels: "slanted", overhang: slant, top: slant + 20 };
     return { cell: clamp(4, flat, LEGIBLE - 1), keyLabels: "pointed", overhang: 0, top: 26 };
   };
-  const sized = { miniature, keyWidths, keyWidth, queryWidth };
-  if (narrow) {
-    const labelled = fit(width - queryWidth - PAD);
-    const unlabelled = labelled.keyLabels === "pointed";
-    const map = unlabelled ? fit(width) : labelled;
-    const pitch = clamp(LEGIBLE, Math.floor(300 / Math.max(n, m)), 34);
-    const height = pitch * Math.max(n, m);
-    const span = clamp(40, width - lines, 260);
-    const mapLabels = unlabelled ? 0 : queryWidth + PAD;
-    return { ...sized, ...map, kind: "tabs", pitch, keyPitch: pitch, height, mapHeight: n * map.cell, mapLabels, span };
+  const lines = keyWidth + queryWidth + 2 * PAD; // without the lines themselves
+  const layout = { keyWidths, keyWidth, queryWidth, mapLabels: 0 };
+  const [row, column] = [inRow, inColumn].map((room) => fit(room - lines - SPAN[0] - PAD));
+  const isRow = row.cell >= Math.min(24, (0.9 * TALLEST) / longer);
+  if (isRow || (grid && column.cell >= Math.min(14, (0.6 * TALLEST) / longer))) {
+    const [kind, map, room] = isRow ? ["row", row, inRow] : ["column", column, inColumn];
+    // Lines and map share their rows: the labels of the lines' queries are the map's, too.
+    const height = Math.max(n * map.cell, m * Math.min(map.cell, LEGIBLE));
+    const keyPitch = Math.min(Math.max(map.cell, LEGIBLE), height / m);
+    const span = clamp(SPAN[0], room - lines - PAD - m * map.cell - map.overhang, SPAN[1]);
+    return { ...layout, ...map, kind, miniature, pitch: map.cell, keyPitch, height, mapHeight: height, span };
   }
-  // Lines and map share their rows: the labels of the lines' queries are the map's, too.
-  const beside = lines + SPAN[0] + PAD;
-  const options = { row: width - grid - READING - GAP, column: width - grid, stack: width };
-  const cellIn = (kind) => fit(options[kind] - beside).cell;
-  const crowded = cellIn("column") < Math.min(20, Math.max(7, cellIn("stack") / 2));
-  const kind = cellIn("row") >= 24 ? "row" : grid && !crowded ? "column" : "stack";
-  const map = fit(options[kind] - beside);
-  const height = Math.max(n * map.cell, m * Math.min(map.cell, LEGIBLE));
-  const keyPitch = Math.min(Math.max(map.cell, LEGIBLE), height / m);
-  const span = clamp(SPAN[0], options[kind] - lines - PAD - m * map.cell - map.overhang, SPAN[1]);
-  return { ...sized, ...map, kind, pitch: map.cell, keyPitch, height, mapHeight: height, mapLabels: 0, span };
+  let map = fit(width - queryWidth - PAD);
+  if (map.keyLabels === "pointed") map = fit(width);
+  else layout.mapLabels = queryWidth + PAD;
+  const pitch = clamp(LEGIBLE, 300 / longer, 34);
+  const span = clamp(40, width - lines, 260);
+  return { ...layout, ...map, ...turn, pitch, keyPitch: pitch, height: pitch * longer, mapHeight: n * map.cell, span };
 }
 
 // The element -------------------------------------------------------------------------------------------------------
@@ -711,15 +683,19 @@ class AttentionView extends HTMLElement {
 
   build() {
     const { heads, image } = this.attention;
-    this.id ||= `view-${[...document.querySelectorAll("attention-view")].indexOf(this)}`;
     const surfaces = image ? [new Patches(this)] : [new Lines(this), new HeadMap(this)];
-    const tabs = image ? [] : [new Tabs(this, surfaces)];
+    const turns = image ? [] : [new Turns(this, surfaces)];
     const grid = heads.length > 1 ? [new Heads(this)] : [];
     const [reading, table] = [new Reading(this), new Table(this)];
-    const pair = make("div", { class: "both" }, ...(tabs[0]?.panels ?? [surfaces[0].node]));
-    this.parts = [...tabs, ...grid, ...surfaces, reading, table];
-    this.stage = make("div", {}, ...[...grid, reading, ...tabs].map(({ node }) => node), pair);
+    const pair = make("div", { class: "both" }, ...(turns[0]?.panels ?? [surfaces[0].node]));
+    this.parts = [...turns, ...grid, ...surfaces, reading, table];
+    this.stage = make("div", {}, ...[...grid, reading, ...turns].map(({ node }) => node), pair);
     this.live = make("div", { class: "live" }, this.stage, table.node, reading.status);
+    // On the way to the grid or the pin, the reading stays; beyond them it ends.
+    this.live.addEventListener("pointerleave", (event) => {
+      if (event.pointerType !== "touch" && !this.live.querySelector(":focus-visible")) this.rest();
+    });
+    this.live.addEventListener("focusout", (event) => this.live.contains(event.relatedTarget) || this.rest());
     this.rest();
   }
 

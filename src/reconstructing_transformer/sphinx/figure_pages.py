@@ -19,6 +19,7 @@ from reconstructing_transformer.sphinx.figures import (
     figure_page,
     figures_of,
     load_ledger,
+    plain_title,
 )
 from reconstructing_transformer.sphinx.highlight import highlight_python
 
@@ -118,7 +119,7 @@ class Writer:
         code = f'<div class="highlight"><pre tabindex="0"><code>{highlight_python(figure.code, {})}</code></pre></div>'
         body = (
             '<div class="figure-page">'
-            f'<p class="kicker">Figure {number}</p><h1>{escape(caption.title.replace("$", ""))}</h1>'
+            f'<p class="kicker">Figure {number}</p><h1>{escape(plain_title(caption))}</h1>'
             f'<figure class="book-figure"><div class="vector-figure" tabindex="0">{figure.svg}</div>'
             f"<figcaption>{words}</figcaption></figure>"
             f'<p>It stands in <a href="{escape(chapter + figure.anchor)}">{title}</a>.</p>'

@@ -313,6 +313,11 @@ class Caption:
     title: str
 
 
+def plain_title(caption: Caption) -> str:
+    r"""Return the title for places that show no formulas: `$d_{\\text{model}}$` as d_model."""
+    return re.sub(r"[${}\\]", "", re.sub(r"\\(?:text|mathrm)(?=\{)", "", caption.title))
+
+
 def _resolved(app: Sphinx, figure: ShownFigure, doctree: nodes.document) -> Caption:
     shown = next(node for node in doctree.findall(nodes.figure) if figure.anchor in node["ids"])
     caption = next(iter(shown.findall(nodes.caption)))

@@ -15,7 +15,7 @@ from sphinx.writers.html5 import HTML5Translator
 from reconstructing_transformer.equations import Equation, Paper
 from reconstructing_transformer.sphinx.card import inline_markdown, power_of_ten
 from reconstructing_transformer.sphinx.domain import BookDomain, anchor
-from reconstructing_transformer.sphinx.figures import ShownFigure, captions_of, figures_of
+from reconstructing_transformer.sphinx.figures import ShownFigure, captions_of, figures_of, plain_title
 from reconstructing_transformer.sphinx.math import katex_of
 from reconstructing_transformer.sphinx.project import Project, project_of
 from reconstructing_transformer.sphinx.sources import source_page
@@ -186,7 +186,7 @@ class Writer:
             for theme, ending in (("light", ""), ("dark", "-dark"))
         )
         number = figures_of(self.builder.env).number(figure)
-        words = f"<b>Fig. {number}</b> {escape(captions_of(self.app)[figure.id].title.replace('$', ''))}"
+        words = f"<b>Fig. {number}</b> {escape(plain_title(captions_of(self.app)[figure.id]))}"
         return f'<li><a href="{escape(page)}"><span class="frame">{images}</span><span>{words}</span></a></li>'
 
     def figures(self) -> str:
