@@ -197,11 +197,9 @@ class Heads {
       makeButton({ role: "radio", "aria-label": name, title: name }, make("canvas"), () => view.choose(i)));
     this.node = make("div", { class: "heads", role: "radiogroup", "aria-label": "Layer and head" });
     this.node.style.setProperty("--columns", columns.length);
-    // “head” in the corner and a number at each column, where the columns are called so; otherwise their names.
-    const parts = columns.map((name) => name.match(/^(.*\D)(\d+)$/) ?? [name, "", name]);
-    const same = parts.every(([, word]) => word === parts[0][1]);
-    this.node.append(label(same ? parts[0][1].trim() : ""));
-    this.node.append(...parts.map((part) => label(part[same ? 2 : 0], "number")));
+    // “head” in the corner, its number at the column
+    this.node.append(label(columns[0].match(/(.*?)\s*\d+$/)?.[1] ?? ""));
+    this.node.append(...columns.map((name) => label(name.match(/\d+$/)?.[0] ?? name, "number")));
     rowNames.forEach((name, row) => {
       this.node.append(label(name), ...this.buttons.filter((_, i) => heads[i].row === row));
     });
@@ -262,9 +260,8 @@ class Surface {
     this.surface.addEventListener("focus", () => {
       if (view.state.query === null && this.surface.matches(":focus-visible")) view.read({ query: 0 });
     });
-    const enter = () => this.enter();
-    const more = { Enter: enter, " ": enter, Escape: () => view.pin(null) };
-    onKeys(this.surface, (down, right) => this.step(down, right), more);
+    const others = { Enter: () => this.enter(), Escape: () => view.pin(null) };
+    onKeys(this.surface, (down, right) => this.step(down, right), others);
   }
 
   step(down, right) {
@@ -436,9 +433,8 @@ class Patches extends Surface {
     const { image, keys } = view.attention;
     this.first = image.class_token ? 1 : 0;
     this.canvas = make("canvas");
-    this.marks = ["halo", "query", "halo", "key"].map((name) => make("rect", { class: name, rx: 2 }));
-    this.svg = make("svg", { "aria-hidden": "true" }, ...this.marks);
-    this.surface.append(make("img", { src: image.src, alt: "", draggable: "false" }), this.canvas, this.svg);
+    this.marks = ["query", "key"].map((name) => make("div", { class: name }));
+    this.surface.append(make("img", { src: image.src, alt: "" }), this.canvas, ...this.marks);
     this.scale = make("p", { class: "scale" });
     this.node = make("div", { class: "patched" }, this.surface, this.scale);
     if (!this.first) return;
@@ -450,32 +446,27 @@ class Patches extends Surface {
   draw() {
     const { attention, layout, state } = this.view;
     const { rows, columns } = attention.image;
-    const [width, height] = [columns * layout.cell, rows * layout.cell];
     // Shades are relative to the strongest patch: fifty keys share a weight of one, absolute shades would be pale.
     const { bytes, most } = attention.patches(state.head, state.query);
     this.painted = state.query;
-    Object.assign(this.surface.style, pixels({ width, height }));
-    set(this.svg, { viewBox: `0 0 ${width} ${height}` });
+    Object.assign(this.surface.style, pixels({ width: columns * layout.cell, height: rows * layout.cell }));
     paintCells(this.canvas, bytes, columns, layout.cell, { ground: false, full: most / 0.8 });
     this.scale.textContent = `Strongest patch: ${(Math.max(...bytes) / 255).toFixed(3)}`;
   }
 
   point() {
-    const { query, key } = this.view.state;
+    const { attention, layout, state } = this.view;
+    const { query, key } = state;
     if (this.painted !== query) this.draw();
-    [query, query, key, key].forEach((token, i) => this.outline(this.marks[i], token));
+    [query, key].forEach((token, i) => {
+      const [patch, { columns }, { cell }] = [token - this.first, attention.image, layout];
+      const [left, top] = [patch % columns, Math.floor(patch / columns)].map((place) => place * cell);
+      Object.assign(this.marks[i].style, pixels({ left, top, width: cell, height: cell }));
+      this.marks[i].hidden = patch < 0;
+    });
     if (!this.chip) return;
     set(this.chip, { "aria-pressed": query === 0 });
     this.chip.classList.toggle("on", key === 0);
-  }
-
-  outline(rect, token) {
-    const { attention, layout } = this.view;
-    const { columns } = attention.image;
-    const patch = token - this.first;
-    const [x, y] = [patch % columns, Math.floor(patch / columns)].map((place) => place * layout.cell + 1);
-    rect.style.display = patch < 0 ? "none" : "";
-    set(rect, { x, y, width: layout.cell - 2, height: layout.cell - 2 });
   }
 
   pick(x, y) {
@@ -495,12 +486,12 @@ class Patches extends Surface {
   }
 
   enter() {
-    this.press({ key: this.view.state.key });
+    this.view.pin(this.view.state.key);
   }
 
   press({ key }) {
     this.view.pin(key);
-    this.view.read({ key });
+    this.view.read({});
   }
 }
 
@@ -649,18 +640,12 @@ function arrange(attention, width, wide) {
 const [POINTER, HEAD, PAGE] = [0, 1, 2];
 
 class AttentionView extends HTMLElement {
-  // Until the reader comes near, the static figure does.
+  // Until it comes near what is read, the static figure does. Links and the Tab key bring it near, too.
   connectedCallback() {
     if (this.live) return;
     const near = (seen) => seen.some(({ isIntersecting }) => isIntersecting) && this.upgrade();
     this.near = new IntersectionObserver(near, { rootMargin: "400px" });
     this.near.observe(this);
-    const linked = () => {
-      if (this.contains(document.getElementById(decodeURIComponent(location.hash.slice(1))))) this.upgrade();
-    };
-    this.addEventListener("focusin", () => this.upgrade());
-    window.addEventListener("hashchange", linked);
-    linked();
   }
 
   upgrade() {

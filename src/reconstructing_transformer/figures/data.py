@@ -60,7 +60,7 @@ def _nested(array: np.ndarray) -> Any:  # noqa: ANN401
     if array.ndim == 0:
         number = _plain(array[()])
         return number if not isinstance(number, float) or np.isfinite(number) else None  # JSON knows no NaN
-    return [_nested(part) for part in array]
+    return [_nested(np.asarray(part)) for part in array]
 
 
 def to_json(tensor: LabelledTensor) -> str:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,6 +25,7 @@ SMALL = 1.15  # side of a map in inches where they are not
 WIDEST = 8.4  # a figure, in inches
 
 
+@runtime_checkable
 class Recorded(Protocol):
     """What a recording keeps of one attention."""
 

@@ -23,9 +23,10 @@ def line_plot(
     ylabel: str,
     xlabel: str = "",
     colours: Sequence[str] = COLOURS,
+    dotted: Sequence[str] = (),
     dashed: Sequence[str] = (),
     log: bool = False,
-    ylim: tuple[float, float] | None = None,
+    ylim: tuple[float | int, float | int] | None = None,
     height: int = 340,
 ) -> go.Figure:
     """Plot the columns of a table over its first one, for a page: a reader points at a curve and reads its value.
@@ -35,7 +36,8 @@ def line_plot(
         ylabel: what stands at the y axis.
         xlabel: what stands at the x axis; the first column's name without it.
         colours: of the curves in their order, from the book's palette; they begin anew where there are more curves.
-        dashed: columns that are drawn as dashed lines: floors and other guides.
+        dotted: columns that are drawn as dotted lines: levels to compare with.
+        dashed: columns that are drawn as dashed lines: floors and other bounds.
         log: whether both axes are logarithmic.
         ylim: lowest and highest y that is shown; all without it.
         height: in pixels.
@@ -44,17 +46,18 @@ def line_plot(
         The plot, for `show(…, plot=…)`.
 
     Raises:
-        ValueError: the table has no curve, or `dashed` names a column that it lacks.
+        ValueError: the table has no curve, or `dotted` or `dashed` name a column that it lacks.
     """
     x, *curves = table.columns
-    unknown = set(dashed) - set(curves)
+    unknown = {*dotted, *dashed} - set(curves)
     if not curves or unknown:
         wrong = f"no column {sorted(unknown)[0]!r}" if unknown else "no curve"
         raise ValueError(f"a plot needs a table of x and at least one curve; {wrong} in {list(table.columns)}")
+    dashes = dict.fromkeys(dotted, "dot") | dict.fromkeys(dashed, "dash")
     plot = go.Figure(layout={"template": "none"})
     for i, name in enumerate(curves):
         kept = table[[x, name]].dropna()
-        line = {"color": colours[i % len(colours)], "width": 1.6, "dash": "dash" if name in dashed else "solid"}
+        line = {"color": colours[i % len(colours)], "width": 1.6, "dash": dashes.get(name, "solid")}
         label = escape(str(name))
         hover = f"{label}<br>{escape(xlabel or str(x))} %{{x}}: <b>%{{y:.4~g}}</b><extra></extra>"
         plot.add_scatter(
