@@ -2,17 +2,16 @@
 // The page carries a static figure and the weights, a byte each. Once a reader comes near, this file, which is loaded
 // with `defer`, puts a view in the figure's place. Without it, on paper, and if anything here fails, the figure stays.
 
-// All lengths are in CSS pixels.
+// In CSS pixels:
 const LEGIBLE = 14; // what a line of labels needs
 const PAD = 8; // between a label and what it names
 const GAP = 28; // between the parts
-const READING = 150; // width of the reading beside the other parts
-const RING = 7; // around a miniature: its border, its padding, the gap to the next
-const CELL = 44; // the largest cell of a map
-const TALLEST = 440; // the tallest map
-const IMAGE = 336; // the largest image
+const READING = 150; // width of the reading
+const RING = 7; // around a miniature
+const [CELL, TALLEST, IMAGE] = [44, 440, 336]; // largest cell, map and image
 const SPAN = [80, 190]; // how far lines go
-const LINES = 320; // more lines than this tell nothing: the weakest are left out
+
+const LINES = 320; // the weakest of more lines tell nothing
 
 const clamp = (low, value, high) => Math.max(low, Math.min(value, high));
 const range = (count) => [...Array(count).keys()];
@@ -21,12 +20,8 @@ const decode = (base64) => Uint8Array.from(atob(base64), (character) => characte
 
 const pixels = (lengths) => Object.fromEntries(Object.entries(lengths).map(([name, length]) => [name, `${length}px`]));
 
-// Set attributes; null takes one away.
 function set(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === null) node.removeAttribute(name);
-    else node.setAttribute(name, value);
-  }
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
 }
 
 // Make an element. Strings among the children become text, whatever is in them.
@@ -38,7 +33,6 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
-// Make a button that does something.
 function makeButton(attributes, content, act) {
   const button = make("button", { type: "button", ...attributes }, content);
   button.addEventListener("click", act);
@@ -110,6 +104,9 @@ class Attention {
 
 // Drawing -----------------------------------------------------------------------------------------------------------
 
+// A length in whole pixels of this screen.
+const whole = (length) => Math.floor(length * window.devicePixelRatio) / window.devicePixelRatio;
+
 // Make a canvas sharp on this screen, and return what draws on it. Its colours are the CSS properties `fill`, for
 // weights and lines, and `stroke`, for empty cells: so they are the page's, in light and dark.
 function prepare(canvas, width, height, dots = window.devicePixelRatio) {
@@ -124,10 +121,8 @@ function prepare(canvas, width, height, dots = window.devicePixelRatio) {
 
 // Draw rows of m cells, each as full of colour as its byte. Without a ground they lie over what is below.
 function paintCells(canvas, bytes, m, cell, { ground = true, full = 255 } = {}) {
-  const size = [m * cell, (bytes.length / m) * cell];
-  if (cell < 4) return paintPixels(prepare(canvas, ...size, 1 / cell), bytes, m);
-  const { context, fill, stroke } = prepare(canvas, ...size);
-  const gap = cell < 5 ? 0 : cell < 16 ? 1 : 2;
+  const { context, fill, stroke } = prepare(canvas, m * cell, (bytes.length / m) * cell);
+  const gap = cell < 16 ? 1 : 2;
   const radius = cell < 12 || !ground ? 0 : 3;
   const paint = (i) => {
     const [x, y] = [i % m, Math.floor(i / m)].map((place) => place * cell + gap / 2);
@@ -144,12 +139,15 @@ function paintCells(canvas, bytes, m, cell, { ground = true, full = 255 } = {}) 
   });
 }
 
-// Thousands of tiny cells: a pixel each, which the page enlarges.
-function paintPixels({ context, fill, stroke }, bytes, m) {
-  const [most, least] = [fill, stroke].map((colour) => colour.match(/[\d.]+/g).map(Number));
+// Draw cells without gaps, a pixel each, which the page enlarges: a large grid has a hundred thousand.
+function paintPixels(canvas, bytes, m, cell) {
+  const { context, fill, stroke } = prepare(canvas, m * cell, (bytes.length / m) * cell, 1 / cell);
+  const [most, least] = [fill, stroke].map((colour) => colour.match(/\d+/g));
   const image = context.createImageData(m, bytes.length / m);
   bytes.forEach((byte, i) => {
-    image.data.set(most.map((value, channel) => least[channel] + ((value - least[channel]) * byte) / 255), 4 * i);
+    for (const channel of [0, 1, 2]) {
+      image.data[4 * i + channel] = (most[channel] * byte + least[channel] * (255 - byte)) / 255;
+    }
     image.data[4 * i + 3] = 255;
   });
   context.putImageData(image, 0, 0);
@@ -158,16 +156,16 @@ function paintPixels({ context, fill, stroke }, bytes, m) {
 // Draw a small map, in whole device pixels. Where cells are more than pixels, the strongest of several stands for all:
 // an average would lose the single cells that a head is known by.
 function paintMiniature(canvas, bytes, m, size) {
-  const room = Math.round(size * window.devicePixelRatio);
   const longer = Math.max(m, bytes.length / m);
-  const pooled = Math.ceil(longer / room);
+  const pooled = Math.ceil(longer / (size * window.devicePixelRatio));
   const columns = Math.ceil(m / pooled);
   const strong = new Uint8Array(columns * Math.ceil(bytes.length / m / pooled));
   bytes.forEach((byte, i) => {
     const at = Math.floor(i / m / pooled) * columns + Math.floor((i % m) / pooled);
     strong[at] = Math.max(strong[at], byte);
   });
-  paintCells(canvas, strong, columns, Math.floor(room / Math.ceil(longer / pooled)) / window.devicePixelRatio);
+  const cell = whole(size / Math.ceil(longer / pooled));
+  (cell < 4 ? paintPixels : paintCells)(canvas, strong, columns, cell);
 }
 
 // The labels for which there is room, the most wanted first.
@@ -254,8 +252,7 @@ class Surface {
       this.touched = event.pointerType === "touch";
       picked(event, (at) => view.read(at));
     };
-    this.surface.addEventListener("pointerdown", read);
-    this.surface.addEventListener("pointermove", read);
+    for (const type of ["pointerdown", "pointermove"]) this.surface.addEventListener(type, read);
     this.surface.addEventListener("click", (event) => picked(event, (at) => this.press(at)));
     this.surface.addEventListener("focus", () => {
       if (view.state.query === null && this.surface.matches(":focus-visible")) view.read({ query: 0 });
@@ -295,8 +292,8 @@ class Lines extends Surface {
     this.some = make("canvas");
     this.keys = labels(view.attention.keys, "end");
     this.queries = labels(view.attention.queries, "start");
-    this.svg = make("svg", { "aria-hidden": "true" }, ...this.keys, ...this.queries);
-    this.surface.append(this.all, this.some, this.svg);
+    const text = make("svg", { "aria-hidden": "true" }, ...this.keys, ...this.queries);
+    this.surface.append(this.all, this.some, text);
   }
 
   draw() {
@@ -308,7 +305,6 @@ class Lines extends Surface {
     this.firstKey = top + (layout.height - attention.m * keyPitch) / 2;
     this.firstQuery = top + (layout.height - attention.n * pitch) / 2;
     Object.assign(this.surface.style, pixels({ width, height }));
-    set(this.svg, { viewBox: `0 0 ${width} ${height}` });
     this.keys.forEach((label, key) => set(label, { x: keyWidth, y: this.keyAt(key), dy: "0.35em" }));
     this.queries.forEach((label, query) => set(label, { x: this.right + PAD, y: this.queryAt(query), dy: "0.35em" }));
     const { context, fill } = prepare(this.all, width, height);
@@ -374,8 +370,8 @@ class HeadMap extends Surface {
     this.keys = labels(view.attention.keys, "start");
     this.queries = labels(view.attention.queries, "end");
     this.marks = ["of-query", "of-key", "cell"].map((name) => make("rect", { class: name, rx: 3 }));
-    this.svg = make("svg", { "aria-hidden": "true" }, ...this.keys, ...this.queries, ...this.marks);
-    this.surface.append(this.canvas, this.svg);
+    const text = make("svg", { "aria-hidden": "true" }, ...this.keys, ...this.queries, ...this.marks);
+    this.surface.append(this.canvas, text);
   }
 
   draw() {
@@ -386,7 +382,6 @@ class HeadMap extends Surface {
     this.top = layout.top + (layout.mapHeight - attention.n * cell) / 2;
     Object.assign(this.surface.style, pixels({ width, height }));
     Object.assign(this.canvas.style, pixels({ left: this.left, top: this.top }));
-    set(this.svg, { viewBox: `0 0 ${width} ${height}` });
     paintCells(this.canvas, attention.heads[state.head].bytes, attention.m, cell);
     this.queries.forEach((label, query) => {
       set(label, { x: this.left - PAD, y: this.top + (query + 0.5) * cell, dy: "0.35em" });
@@ -395,7 +390,7 @@ class HeadMap extends Surface {
     this.keys.forEach((label, key) => {
       const [x, y] = [this.left + (key + 0.5) * cell + (slanted ? 4 : 0), this.top - PAD];
       set(label, { x, y, "text-anchor": slanted ? "start" : "middle" });
-      set(label, { transform: slanted ? `rotate(-45 ${x} ${y})` : null });
+      set(label, { transform: slanted ? `rotate(-45 ${x} ${y})` : "" });
     });
   }
 
@@ -403,7 +398,7 @@ class HeadMap extends Surface {
     const { attention, layout, state } = this.view;
     const { query, key, pinned } = state;
     const { cell, keyLabels, keyWidths, mapLabels } = layout;
-    const [right, bottom] = [attention.m * cell, attention.n * cell];
+    const [width, height] = [attention.m * cell, attention.n * cell];
     const few = keyLabels === "pointed";
     mark(this.queries, query, mapLabels ? range(attention.n) : []);
     mark(this.keys, key, few ? [key] : range(attention.m));
@@ -412,10 +407,10 @@ class HeadMap extends Surface {
     if (query === null) return;
     const [x, y] = [this.left + key * cell, this.top + query * cell];
     const half = keyWidths[key] / 2;
-    if (few) set(this.keys[key], { x: Math.max(this.left + half, Math.min(x + cell / 2, this.left + right - half)) });
+    if (few) set(this.keys[key], { x: clamp(this.left + half, x + cell / 2, this.left + width - half) });
     const [row, column, one] = this.marks;
-    set(row, { x: this.left, y, width: right, height: cell });
-    set(column, { x, y: this.top, width: cell, height: bottom });
+    set(row, { x: this.left, y, width, height: cell });
+    set(column, { x, y: this.top, width: cell, height });
     set(one, { x, y, width: cell, height: cell });
   }
 
@@ -459,9 +454,9 @@ class Patches extends Surface {
     const { query, key } = state;
     if (this.painted !== query) this.draw();
     [query, key].forEach((token, i) => {
-      const [patch, { columns }, { cell }] = [token - this.first, attention.image, layout];
-      const [left, top] = [patch % columns, Math.floor(patch / columns)].map((place) => place * cell);
-      Object.assign(this.marks[i].style, pixels({ left, top, width: cell, height: cell }));
+      const [patch, { columns }] = [token - this.first, attention.image];
+      const [left, top] = [patch % columns, Math.floor(patch / columns)].map((place) => place * layout.cell);
+      Object.assign(this.marks[i].style, pixels({ left, top, width: layout.cell, height: layout.cell }));
       this.marks[i].hidden = patch < 0;
     });
     if (!this.chip) return;
@@ -482,7 +477,7 @@ class Patches extends Surface {
     const patch = this.view.state.key - this.first;
     const [row, column] = patch < 0 ? [down - 1, 0] : [Math.floor(patch / columns) + down, (patch % columns) + right];
     const at = clamp(0, row, rows - 1) * columns + clamp(0, column, columns - 1);
-    this.view.read({ key: row < 0 ? 0 : this.first + at });
+    this.view.read({ key: row < 0 && this.first ? 0 : this.first + at });
   }
 
   enter() {
@@ -522,10 +517,10 @@ class Reading {
     this.query.textContent = attention.queries[query];
     this.key.textContent = attention.keys[key];
     this.weight.textContent = weight;
-    const words = [`query ${attention.queries[query]}`, `key ${attention.keys[key]}`, `weight ${weight}`];
-    words.push(attention.heads[head].name, pinned !== null && !attention.image ? "pinned" : "");
-    clearTimeout(this.soon); // a word for each step of a pointer is too many: only where it rests is said
-    if (!resting) this.soon = setTimeout(() => (this.status.textContent = words.filter(Boolean).join(", ")), 250);
+    const last = [attention.heads[head].name, pinned !== null && !attention.image && "pinned"].filter(Boolean);
+    const words = [`query ${attention.queries[query]}`, `key ${attention.keys[key]}`, `weight ${weight}`, ...last];
+    clearTimeout(this.soon); // only where a pointer rests is said, not each step
+    if (!resting) this.soon = setTimeout(() => (this.status.textContent = words.join(", ")), 250);
   }
 }
 
@@ -533,7 +528,7 @@ class Reading {
 class Table {
   constructor(view) {
     this.view = view;
-    this.holder = make("div", { class: "numbers", role: "region", tabindex: 0, "aria-label": "Table of weights" });
+    this.holder = make("div", { class: "numbers", role: "group", tabindex: 0, "aria-label": "Table of weights" });
     this.node = make("details", {}, make("summary", {}, "Show as a table"), this.holder);
     this.node.addEventListener("toggle", () => this.draw());
   }
@@ -578,9 +573,6 @@ class Turns {
 }
 
 // Arrangement -------------------------------------------------------------------------------------------------------
-
-// The length in whole device pixels, so that edges are sharp.
-const whole = (length) => Math.floor(length * window.devicePixelRatio) / window.devicePixelRatio;
 
 // How wide a label is, in the view's own type.
 function ruler(view) {
@@ -636,7 +628,7 @@ function arrange(attention, width, wide) {
 
 // The element -------------------------------------------------------------------------------------------------------
 
-// What has changed, and with it all that stands before it: what is pointed at, the head, the page's width or colours.
+// What has changed: what is pointed at; the head, too; or also the page's width or colours.
 const [POINTER, HEAD, PAGE] = [0, 1, 2];
 
 class AttentionView extends HTMLElement {
@@ -696,14 +688,14 @@ class AttentionView extends HTMLElement {
   fit() {
     const width = this.live.clientWidth;
     if (!width || width === this.width) return; // hidden, or nothing new
-    if (this.width) this.style.minHeight = "";
+    if (this.width) this.style.minHeight = 0;
     this.width = width;
     this.layout = arrange(this.attention, width, ruler(this));
     this.stage.className = `stage ${this.layout.kind}`;
     this.render(PAGE);
   }
 
-  // Show a change with the next frame, however often the pointer moves until then.
+  // Show a change with the next frame.
   request(change = POINTER) {
     this.change = Math.max(change, this.change ?? POINTER);
     this.frame ??= requestAnimationFrame(() => this.render(this.change));

@@ -23,8 +23,8 @@ for (const button of document.querySelectorAll(".copy-citation")) {
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.parentElement.querySelector("pre").textContent);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1600);
+    button.ariaLabel = "Copied";
+    setTimeout(() => (button.ariaLabel = "Copy"), 1600);
   });
 }
 

@@ -87,7 +87,7 @@ def patch_image(pixels: Float[Tensor, "..."], patch: int | tuple[int, int], *, c
         raise ValueError("the pixels of an image lie in 0..1; undo its normalisation first")
     height, width = values.shape[:2]
     down, right = (patch, patch) if isinstance(patch, int) else patch
-    if height % down or width % right:
+    if min(down, right) < 1 or height % down or width % right:
         raise ValueError(f"patches of {down} × {right} pixels don't fill an image of {height} × {width}")
     buffer = io.BytesIO()
     Image.fromarray(np.rint(values * 255).astype(np.uint8)).save(buffer, "PNG", optimize=True)

@@ -356,7 +356,7 @@ def cite_panel(words: str, bibtex: str, label: str) -> str:
     return (
         f'<details class="cite"><summary>{words}</summary><div class="cite-panel">'
         f'<pre tabindex="0" aria-label="{escape(label)}">{escape(bibtex.strip())}</pre>'
-        '<button type="button" class="copy-citation" hidden>Copy</button></div></details>'
+        '<button type="button" class="copy-citation" aria-label="Copy" hidden></button></div></details>'
     )
 
 

@@ -1,6 +1,7 @@
 """Reference pages made from the papers and the evidence: all equations, all symbols, all deviations."""
 
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from itertools import groupby
@@ -181,8 +182,10 @@ class Writer:
     def _thumbnail(self, figure: ShownFigure) -> str:
         page = self.builder.get_relative_uri(self.docname, figure.page)
         folder = page.rsplit("/", 1)[0]
+        size = " ".join(re.findall(r' ((?:width|height)="\d+")', figure.svg[:3000])[:2])  # nothing moves when it comes
         images = "".join(
-            f'<img class="only-{theme}" src="{escape(f"{folder}/{figure.id}{ending}.svg")}" alt="" loading="lazy">'
+            f'<img class="only-{theme}" src="{escape(f"{folder}/{figure.id}{ending}.svg")}" {size} '
+            'alt="" loading="lazy">'
             for theme, ending in (("light", ""), ("dark", "-dark"))
         )
         number = figures_of(self.builder.env).number(figure)
