@@ -23,6 +23,7 @@ from rich.table import Table
 from torch import nn
 
 from reconstructing_transformer.transformer import MultiHeadAttention
+from tests.bench_attention_view import attention_view_frames
 from tests.site.reading import launch, serve
 
 ROOT = Path(__file__).parents[1]
@@ -33,8 +34,11 @@ BUDGETS = {
     "build with nothing changed (s)": 10,
     "slowest chapter, executed alone (s)": 60,
     "heaviest page with equations, compressed (kB)": 300,
+    "heaviest page with plots, before one comes near (kB)": 350,
     "slowest largest contentful paint, CPU 4 × slower (s)": 1.5,
     "largest layout shift": 0.02,
+    "attention view, compressed (kB)": 12,
+    "attention view, work for a frame while dragging, 95th percentile (ms)": 16,
 }
 LARGEST_PAINT = """() => new Promise(resolve => {
   let shift = 0, paint = 0;
@@ -94,8 +98,8 @@ def chapters() -> dict[str, float]:
     return {Path(record.uri).stem: record.data["execution_seconds"] for record in records}
 
 
-def visit(browser: Browser, address: str) -> tuple[float, float, float, int]:
-    """Open a page on a slow processor: what it loads, when its largest part is painted, its shift, its equations."""
+def visit(browser: Browser, address: str) -> tuple[float, float, float, int, int]:
+    """Open a page on a slow processor: what it loads, its largest part's paint, its shift, its equations and plots."""
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     session = page.context.new_cdp_session(page)
     loaded: list[float] = []
@@ -104,9 +108,9 @@ def visit(browser: Browser, address: str) -> tuple[float, float, float, int]:
     session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
     page.goto(address, wait_until="networkidle")
     paint, shift = page.evaluate(LARGEST_PAINT)
-    equations = page.locator(".katex").count()
+    equations, plots = page.locator(".katex").count(), page.locator("book-plot").count()
     page.close()
-    return sum(loaded) / 1000, paint, shift, equations
+    return sum(loaded) / 1000, paint, shift, equations, plots
 
 
 def pages(site: Path, visits: int = 3) -> dict[str, dict[str, float]]:
@@ -117,9 +121,9 @@ def pages(site: Path, visits: int = 3) -> dict[str, dict[str, float]]:
         for path in sorted(site.glob("book/**/*.html")):
             name = path.relative_to(site).as_posix()
             seen = [visit(browser, f"{address}/{name}") for _ in range(visits)]
-            weights, paints, shifts, equations = zip(*seen, strict=True)
-            paint = statistics.median(paints)
-            measured[name] = {"kB": max(weights), "paint": paint, "shift": max(shifts), "equations": equations[0]}
+            weights, paints, shifts, equations, plots = zip(*seen, strict=True)
+            facts = {"kB": max(weights), "paint": statistics.median(paints), "shift": max(shifts)}
+            measured[name] = facts | {"equations": equations[0], "plots": plots[0]}
     return measured
 
 
@@ -128,13 +132,18 @@ def measure() -> dict[str, Any]:
     shutil.rmtree(BUILD, ignore_errors=True)
     cold, unchanged = build(), build()
     executed, measured = chapters(), pages(BUILD / "_build" / "html")
+    with launch(BUILD / "chromium.lock") as browser:
+        view = attention_view_frames(browser)
     found = [
         cold,
         unchanged,
         max(executed.values()),
-        max(page["kB"] for page in measured.values() if page["equations"]),
+        max(page["kB"] for page in measured.values() if page["equations"] and not page["plots"]),
+        max(page["kB"] for page in measured.values() if page["plots"]),
         max(page["paint"] for page in measured.values()),
         max(page["shift"] for page in measured.values()),
+        view["kB, compressed"],
+        view["work for a frame, 95th percentile (ms)"],
     ]
     torch.manual_seed(0)
     return {
@@ -150,6 +159,7 @@ def measure() -> dict[str, Any]:
         "attention, our time over that of torch.nn.MultiheadAttention": {
             f"batch {batch}, length {n}": attention(batch, n) for batch, n in [(64, 16), (16, 128)]
         },
+        "attention view": view,
         "chapters (s)": executed,
         "pages": measured,
     }

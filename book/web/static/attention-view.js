@@ -18,10 +18,12 @@ const range = (count) => [...Array(count).keys()];
 const strongest = (weights) => weights.indexOf(Math.max(...weights));
 const decode = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 
-const pixels = (lengths) => Object.fromEntries(Object.entries(lengths).map(([name, length]) => [name, `${length}px`]));
-
 function set(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+
+function lay(node, lengths) {
+  for (const [name, length] of Object.entries(lengths)) node.style[name] = `${length}px`;
 }
 
 // Make an element. Strings among the children become text, whatever is in them.
@@ -91,7 +93,7 @@ class Attention {
     return this.heads[head].bytes.subarray(query * this.m, (query + 1) * this.m);
   }
 
-  // A query's weights for the patches of the image, and the strongest of them.
+  // The same for the patches of the image, and the strongest of them.
   patches(head, query) {
     const bytes = this.row(head, query).subarray(this.m - this.image.rows * this.image.columns);
     return { bytes, most: Math.max(1, ...bytes) };
@@ -112,18 +114,18 @@ const whole = (length) => Math.floor(length * window.devicePixelRatio) / window.
 function prepare(canvas, width, height, dots = window.devicePixelRatio) {
   canvas.width = Math.round(width * dots);
   canvas.height = Math.round(height * dots);
-  Object.assign(canvas.style, pixels({ width, height }));
+  lay(canvas, { width, height });
   const context = canvas.getContext("2d");
   context.scale(dots, dots);
   const { fill, stroke } = getComputedStyle(canvas);
   return { context, fill, stroke };
 }
 
-// Draw rows of m cells, each as full of colour as its byte. Without a ground they lie over what is below.
-function paintCells(canvas, bytes, m, cell, { ground = true, full = 255 } = {}) {
+// Draw rows of m cells, each as full of colour as its byte; or, with a byte that is full, over what lies below.
+function paintCells(canvas, bytes, m, cell, full) {
   const { context, fill, stroke } = prepare(canvas, m * cell, (bytes.length / m) * cell);
   const gap = cell < 16 ? 1 : 2;
-  const radius = cell < 12 || !ground ? 0 : 3;
+  const radius = cell < 12 || full ? 0 : 3;
   const paint = (i) => {
     const [x, y] = [i % m, Math.floor(i / m)].map((place) => place * cell + gap / 2);
     context.beginPath();
@@ -131,10 +133,10 @@ function paintCells(canvas, bytes, m, cell, { ground = true, full = 255 } = {}) 
     context.fill();
   };
   context.fillStyle = stroke;
-  if (ground) bytes.forEach((_, i) => paint(i));
+  if (!full) bytes.forEach((_, i) => paint(i));
   context.fillStyle = fill;
   bytes.forEach((byte, i) => {
-    context.globalAlpha = byte / full;
+    context.globalAlpha = byte / (full ?? 255);
     if (byte) paint(i);
   });
 }
@@ -153,8 +155,8 @@ function paintPixels(canvas, bytes, m, cell) {
   context.putImageData(image, 0, 0);
 }
 
-// Draw a small map, in whole device pixels. Where cells are more than pixels, the strongest of several stands for all:
-// an average would lose the single cells that a head is known by.
+// Draw a small map. Where cells are more than pixels, the strongest of several stands for all: an average would lose the
+// single cells that a head is known by.
 function paintMiniature(canvas, bytes, m, size) {
   const longer = Math.max(m, bytes.length / m);
   const pooled = Math.ceil(longer / (size * window.devicePixelRatio));
@@ -221,8 +223,8 @@ class Heads {
       const canvas = this.buttons[i].firstChild;
       if (!attention.image) return paintMiniature(canvas, bytes, attention.m, layout.miniature);
       const { bytes: patches, most } = attention.patches(i, state.query);
-      const relative = patches.map((byte) => (byte / most) * 255); // as in the image
-      paintMiniature(canvas, relative, attention.image.columns, layout.miniature);
+      const shades = patches.map((byte) => (byte / most) * 255); // as in the image
+      paintMiniature(canvas, shades, attention.image.columns, layout.miniature);
     });
   }
 
@@ -304,7 +306,7 @@ class Lines extends Surface {
     this.right = this.left + span;
     this.firstKey = top + (layout.height - attention.m * keyPitch) / 2;
     this.firstQuery = top + (layout.height - attention.n * pitch) / 2;
-    Object.assign(this.surface.style, pixels({ width, height }));
+    lay(this.surface, { width, height });
     this.keys.forEach((label, key) => set(label, { x: keyWidth, y: this.keyAt(key), dy: "0.35em" }));
     this.queries.forEach((label, query) => set(label, { x: this.right + PAD, y: this.queryAt(query), dy: "0.35em" }));
     const { context, fill } = prepare(this.all, width, height);
@@ -380,8 +382,8 @@ class HeadMap extends Surface {
     const [width, height] = [mapLabels + attention.m * cell + overhang, layout.top + layout.mapHeight];
     this.left = mapLabels;
     this.top = layout.top + (layout.mapHeight - attention.n * cell) / 2;
-    Object.assign(this.surface.style, pixels({ width, height }));
-    Object.assign(this.canvas.style, pixels({ left: this.left, top: this.top }));
+    lay(this.surface, { width, height });
+    lay(this.canvas, { left: this.left, top: this.top });
     paintCells(this.canvas, attention.heads[state.head].bytes, attention.m, cell);
     this.queries.forEach((label, query) => {
       set(label, { x: this.left - PAD, y: this.top + (query + 0.5) * cell, dy: "0.35em" });
@@ -408,10 +410,9 @@ class HeadMap extends Surface {
     const [x, y] = [this.left + key * cell, this.top + query * cell];
     const half = keyWidths[key] / 2;
     if (few) set(this.keys[key], { x: clamp(this.left + half, x + cell / 2, this.left + width - half) });
-    const [row, column, one] = this.marks;
-    set(row, { x: this.left, y, width, height: cell });
-    set(column, { x, y: this.top, width: cell, height });
-    set(one, { x, y, width: cell, height: cell });
+    set(this.marks[0], { x: this.left, y, width, height: cell });
+    set(this.marks[1], { x, y: this.top, width: cell, height });
+    set(this.marks[2], { x, y, width: cell, height: cell });
   }
 
   pick(x, y) {
@@ -421,7 +422,7 @@ class HeadMap extends Surface {
   }
 }
 
-// An image whose patches are the keys. Its query is always pinned: a click chooses it, pointing reads a key.
+// An image whose patches are keys. Its query is always pinned: a click chooses it, pointing reads a key.
 class Patches extends Surface {
   constructor(view) {
     super(view, "patches", "Image in patches. Arrow keys move the key, Enter makes it the query.");
@@ -441,11 +442,11 @@ class Patches extends Surface {
   draw() {
     const { attention, layout, state } = this.view;
     const { rows, columns } = attention.image;
-    // Shades are relative to the strongest patch: fifty keys share a weight of one, absolute shades would be pale.
+    // Relative to the strongest patch: fifty keys share a weight of one, absolute shades would be pale.
     const { bytes, most } = attention.patches(state.head, state.query);
     this.painted = state.query;
-    Object.assign(this.surface.style, pixels({ width: columns * layout.cell, height: rows * layout.cell }));
-    paintCells(this.canvas, bytes, columns, layout.cell, { ground: false, full: most / 0.8 });
+    lay(this.surface, { width: columns * layout.cell, height: rows * layout.cell });
+    paintCells(this.canvas, bytes, columns, layout.cell, most / 0.8);
     this.scale.textContent = `Strongest patch: ${(Math.max(...bytes) / 255).toFixed(3)}`;
   }
 
@@ -456,7 +457,7 @@ class Patches extends Surface {
     [query, key].forEach((token, i) => {
       const [patch, { columns }] = [token - this.first, attention.image];
       const [left, top] = [patch % columns, Math.floor(patch / columns)].map((place) => place * layout.cell);
-      Object.assign(this.marks[i].style, pixels({ left, top, width: layout.cell, height: layout.cell }));
+      lay(this.marks[i], { left, top, width: layout.cell, height: layout.cell });
       this.marks[i].hidden = patch < 0;
     });
     if (!this.chip) return;
@@ -509,15 +510,16 @@ class Reading {
   point() {
     const { attention, resting, state } = this.view;
     const { head, query, key, pinned } = state;
+    const { name } = attention.heads[head];
     this.node.classList.toggle("idle", query === null);
-    this.where.textContent = attention.heads[head].name;
+    this.where.textContent = name;
     set(this.pin, { "aria-pressed": pinned !== null });
     if (query === null) return;
     const weight = attention.weight(head, query, key);
     this.query.textContent = attention.queries[query];
     this.key.textContent = attention.keys[key];
     this.weight.textContent = weight;
-    const last = [attention.heads[head].name, pinned !== null && !attention.image && "pinned"].filter(Boolean);
+    const last = [name, pinned !== null && !attention.image && "pinned"].filter(Boolean);
     const words = [`query ${attention.queries[query]}`, `key ${attention.keys[key]}`, `weight ${weight}`, ...last];
     clearTimeout(this.soon); // only where a pointer rests is said, not each step
     if (!resting) this.soon = setTimeout(() => (this.status.textContent = words.join(", ")), 250);
@@ -577,12 +579,12 @@ class Turns {
 // How wide a label is, in the view's own type.
 function ruler(view) {
   const context = document.createElement("canvas").getContext("2d");
-  context.font = `650 13px ${getComputedStyle(view).fontFamily}`;
+  context.font = `650 13px ${getComputedStyle(view.live).fontFamily}`;
   return (text) => Math.ceil(context.measureText(shorten(text)).width);
 }
 
-// Sizes for a width, and the kind of arrangement: a row of all parts; a column of grid and reading beside lines and map;
-// or one below the other, lines and map in turn.
+// Sizes for a width, and a kind of arrangement: all parts in a row; grid and reading in a column, beside the others; or
+// each below the other, lines and map in turn.
 function arrange(attention, width, wide) {
   const { columns, heads, image, keys, m, n, queries, rowNames } = attention;
   const names = Math.max(...rowNames.map(wide), wide("head")) + PAD;
@@ -599,7 +601,7 @@ function arrange(attention, width, wide) {
   const [keyWidth, queryWidth] = [Math.max(...keyWidths), Math.max(...queries.map(wide))];
   const longer = Math.max(m, n);
   const slant = Math.ceil(0.71 * keyWidth);
-  // The largest cells for a room, and the key labels for which they have room above them.
+  // The largest cells for a room, and which key labels fit above them.
   const fit = (room) => {
     const [flat, slanted] = [room, room - slant].map((space) => whole(Math.min(CELL, space / m, TALLEST / n)));
     if (flat >= keyWidth + PAD) return { cell: flat, keyLabels: "flat", overhang: 0, top: 26 };
@@ -612,7 +614,7 @@ function arrange(attention, width, wide) {
   const isRow = row.cell >= Math.min(24, (0.9 * TALLEST) / longer);
   if (isRow || (grid && column.cell >= Math.min(14, (0.6 * TALLEST) / longer))) {
     const [kind, map, room] = isRow ? ["row", row, inRow] : ["column", column, inColumn];
-    // Lines and map share their rows: the labels of the lines' queries are the map's, too.
+    // Lines and map share their rows and the labels of their queries.
     const height = Math.max(n * map.cell, m * Math.min(map.cell, LEGIBLE));
     const keyPitch = Math.min(Math.max(map.cell, LEGIBLE), height / m);
     const span = clamp(SPAN[0], room - lines - PAD - m * map.cell - map.overhang, SPAN[1]);
@@ -632,10 +634,10 @@ function arrange(attention, width, wide) {
 const [POINTER, HEAD, PAGE] = [0, 1, 2];
 
 class AttentionView extends HTMLElement {
-  // Until it comes near what is read, the static figure does. Links and the Tab key bring it near, too.
+  // Until it comes near, the static figure does.
   connectedCallback() {
     if (this.live) return;
-    const near = (seen) => seen.some(({ isIntersecting }) => isIntersecting) && this.upgrade();
+    const near = (seen) => seen.at(-1).isIntersecting && this.upgrade();
     this.near = new IntersectionObserver(near, { rootMargin: "400px" });
     this.near.observe(this);
   }

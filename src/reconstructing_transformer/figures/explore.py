@@ -21,6 +21,8 @@ from reconstructing_transformer.figures.style import ACCENT, INK, SOFT, book_sty
 from reconstructing_transformer.figures.view import PatchImage, Start, attention_view
 
 LARGE = 0.34  # side of a cell in inches where tokens are named
+LEGIBLE = 0.22  # the smallest of these
+LETTER = 0.085  # width of a letter in inches
 SMALL = 1.15  # side of a map in inches where they are not
 WIDEST = 8.4  # a figure, in inches
 
@@ -61,9 +63,10 @@ def weights_of(
     return torch.stack(found)
 
 
-def _named(axes: Axes, column: str, row: str, colour: str = SOFT) -> None:
+def _named(axes: Axes, column: str, row: str, colour: str = SOFT, width: float = WIDEST) -> None:
+    """Name a map's column and row, no larger than a map of that width in inches has room for."""
     if column:
-        axes.set_title(column)
+        axes.set_title(column, fontsize=min(11.5, 72 * width / (0.68 * len(column))))
     if row:
         axes.set_ylabel(row, color=colour, rotation=0, ha="right", va="center", labelpad=8)
 
@@ -72,8 +75,12 @@ def _still_maps(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ro
                 columns: Sequence[str]) -> Figure:  # fmt: skip
     """All maps: with their tokens where there are few, small and without them where there are many."""
     layers, heads, n, m = weights.shape
-    named = heads * m * LARGE < WIDEST and layers * n * LARGE < WIDEST
-    wide, tall = (m * LARGE + 0.5, n * LARGE + 0.6) if named else (SMALL * min(1, m / n), SMALL * min(1, n / m))
+    cell = min(LARGE, (WIDEST / heads - 0.3) / m, WIDEST / (layers * n))
+    named = cell >= LEGIBLE
+    longest = max(map(len, keys)) * LETTER
+    upright = longest > 1.1 * cell  # of the keys' names, where they would run into each other
+    above = 0.7 + upright * longest
+    wide, tall = (m * cell + 0.3, n * cell + above) if named else (SMALL * min(1, m / n), SMALL * min(1, n / m))
     left = 0.6 if named or layers > 1 else 0.1
     with book_style():
         figure, grid = plt.subplots(
@@ -85,7 +92,9 @@ def _still_maps(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ro
             if not named:
                 axes.set_xticks([])
                 axes.set_yticks([])
-            _named(axes, columns[j] if i == 0 else "", rows[i] if j == 0 else "")
+            axes.tick_params(labelsize=10.5 * min(1, cell / 0.3))
+            axes.tick_params(axis="x", rotation=90 * upright)
+            _named(axes, columns[j] if i == 0 else "", rows[i] if j == 0 else "", width=wide)
     return figure
 
 

@@ -175,7 +175,8 @@ def show(
     caption = " ".join(caption.split())
     _check_words(id, caption, alt)
     with book_style():
-        figure.draw_without_rendering()  # lays it out, once for all files
+        for _ in range(2):  # lays it out, once for all files; a title finds its place when the labels have theirs
+            figure.draw_without_rendering()
     figure.set_layout_engine("none")
     files = drawing_files(figure, id, alt) | data_files(id, _data_of(figure, data))
     described = [
