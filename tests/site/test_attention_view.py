@@ -599,6 +599,16 @@ def test_the_keyboard_walks_over_the_patches(picture):
     assert_read(picture, "class token", "patch 2,1", PATCHES[1, 1, 0, 5])
 
 
+def test_an_image_without_a_class_token_ends_at_its_edges(opened):
+    weights = heads(1, 16, 16)
+    view = attention_view(weights, image=patch_image(PIXELS, 2, class_token=False))
+    with opened(html(view)) as page:
+        expect(page.get_by_role("button")).to_have_count(0)
+        tab_to(page, ".patches")
+        press(page, *["ArrowUp"] * 4, "Home", "ArrowRight", "ArrowUp")
+        assert_read(page, "patch 1,1", "patch 1,2", weights[0, 0, 1])
+
+
 def test_a_finger_chooses_a_patch(opened):
     with phone(opened, html(image())) as page:
         page.locator(".patches").scroll_into_view_if_needed()

@@ -1,6 +1,6 @@
 // Attention to explore: layers × heads as a grid, one head as a map, lines from token to token, patches of an image.
-// The page carries a static figure and the weights, a byte each. Once a reader comes near, this file, which is loaded
-// with `defer`, puts a view in the figure's place. Without it, on paper, and if anything here fails, the figure stays.
+// The page carries a static figure and the weights, a byte each. Once a reader comes near, this file, loaded with
+// `defer`, puts a view in the figure's place. Without it, on paper, and if anything fails, the figure stays.
 
 // In CSS pixels:
 const LEGIBLE = 14; // what a line of labels needs
@@ -75,7 +75,7 @@ class Attention {
     const size = this.n * this.m;
     const weights = decode(island.weights);
     if (weights.length !== this.rows.length * this.columns.length * size) {
-      throw new RangeError(`${weights.length} weights for ${this.rows.length} × ${this.columns.length} maps of ${size}`);
+      throw new Error(`${weights.length} weights for ${this.rows.length} × ${this.columns.length} maps of ${size}`);
     }
     this.heads = this.rows.flatMap((rowName, row) => this.columns.map((columnName, column) => {
       const first = (row * this.columns.length + column) * size;
@@ -109,8 +109,8 @@ class Attention {
 // A length in whole pixels of this screen.
 const whole = (length) => Math.floor(length * window.devicePixelRatio) / window.devicePixelRatio;
 
-// Make a canvas sharp on this screen, and return what draws on it. Its colours are the CSS properties `fill`, for
-// weights and lines, and `stroke`, for empty cells: so they are the page's, in light and dark.
+// Make a canvas sharp on this screen, and return what draws on it. Its colours come by CSS, as a page's do: `fill` for
+// weights and lines, `stroke` for empty cells.
 function prepare(canvas, width, height, dots = window.devicePixelRatio) {
   canvas.width = Math.round(width * dots);
   canvas.height = Math.round(height * dots);
@@ -127,7 +127,7 @@ function paintCells(canvas, bytes, m, cell, full) {
   const gap = cell < 16 ? 1 : 2;
   const radius = cell < 12 || full ? 0 : 3;
   const paint = (i) => {
-    const [x, y] = [i % m, Math.floor(i / m)].map((place) => place * cell + gap / 2);
+    const [x, y] = [i % m, Math.floor(i / m)].map((place) => place * cell + (gap >> 1));
     context.beginPath();
     context.roundRect(x, y, cell - gap, cell - gap, radius);
     context.fill();
@@ -141,7 +141,7 @@ function paintCells(canvas, bytes, m, cell, full) {
   });
 }
 
-// Draw cells without gaps, a pixel each, which the page enlarges: a large grid has a hundred thousand.
+// Draw cells without gaps, a pixel each: a grid may have a hundred thousand.
 function paintPixels(canvas, bytes, m, cell) {
   const { context, fill, stroke } = prepare(canvas, m * cell, (bytes.length / m) * cell, 1 / cell);
   const [most, least] = [fill, stroke].map((colour) => colour.match(/\d+/g));
@@ -155,8 +155,7 @@ function paintPixels(canvas, bytes, m, cell) {
   context.putImageData(image, 0, 0);
 }
 
-// Draw a small map. Where cells are more than pixels, the strongest of several stands for all: an average would lose the
-// single cells that a head is known by.
+// Draw a small map. Where cells are more than pixels, the strongest of several stands for all, lest it vanish.
 function paintMiniature(canvas, bytes, m, size) {
   const longer = Math.max(m, bytes.length / m);
   const pooled = Math.ceil(longer / (size * window.devicePixelRatio));
@@ -307,8 +306,9 @@ class Lines extends Surface {
     this.firstKey = top + (layout.height - attention.m * keyPitch) / 2;
     this.firstQuery = top + (layout.height - attention.n * pitch) / 2;
     lay(this.surface, { width, height });
-    this.keys.forEach((label, key) => set(label, { x: keyWidth, y: this.keyAt(key), dy: "0.35em" }));
-    this.queries.forEach((label, query) => set(label, { x: this.right + PAD, y: this.queryAt(query), dy: "0.35em" }));
+    const dy = "0.35em";
+    this.keys.forEach((label, key) => set(label, { x: keyWidth, y: this.keyAt(key), dy }));
+    this.queries.forEach((label, query) => set(label, { x: this.right + PAD, y: this.queryAt(query), dy }));
     const { context, fill } = prepare(this.all, width, height);
     this.context = prepare(this.some, width, height).context;
     for (const each of [context, this.context]) Object.assign(each, { strokeStyle: fill, lineCap: "round" });
