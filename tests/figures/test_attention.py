@@ -8,6 +8,7 @@ import torch
 from matplotlib.colors import to_hex
 
 from reconstructing_transformer.figures import ACCENT, attention_map, draw_attention, show
+from reconstructing_transformer.figures.style import CELL
 
 
 @pytest.fixture(autouse=True)
@@ -27,14 +28,22 @@ def axes():
     return plt.figure().subplots()
 
 
-def shades(axes) -> list[float]:
-    """How full of the accent each cell is, row by row."""
-    return [round(p.get_facecolor()[3], 3) for p in axes.patches if to_hex(p.get_facecolor()) == ACCENT]
+def shades(axes) -> dict[tuple[int, int], float]:
+    """How full of the accent each cell is, by row and column; empty cells are left out."""
+    full = [patch for patch in axes.patches if to_hex(patch.get_facecolor()) == ACCENT]
+    return {(int(patch.get_y()), int(patch.get_x())): round(patch.get_facecolor()[3], 3) for patch in full}
 
 
 def test_each_cell_is_as_full_as_its_weight(axes, weights):
     attention_map(axes, weights, ["a", "b"], ["x", "y", "z"])
-    assert shades(axes) == [0.25, 0.75, 0.0, 1.0, 0.0, 0.0]
+    assert shades(axes) == {(0, 0): 0.25, (0, 1): 0.75, (1, 0): 1.0}
+
+
+def test_each_cell_has_a_ground_be_it_empty_or_not(axes, weights):
+    attention_map(axes, weights, ["a", "b"], ["x", "y", "z"])
+    (ground,) = [patch for patch in axes.patches if to_hex(patch.get_facecolor()) == CELL]
+    corners = {(int(y), int(x)) for x, y in ground.get_path().vertices}
+    assert corners == {(row, column) for row in range(2) for column in range(3)}
 
 
 def test_queries_stand_at_the_rows_and_keys_at_the_columns(axes, weights):
@@ -62,7 +71,7 @@ def test_names_that_do_not_fit_the_weights_are_refused(axes, weights, queries, k
 
 def test_weights_with_a_gradient_can_be_drawn(axes, weights):
     attention_map(axes, weights.requires_grad_(), ["a", "b"], ["x", "y", "z"])
-    assert len(shades(axes)) == 6
+    assert len(shades(axes)) == 3
 
 
 def test_each_head_has_a_map_and_a_name(weights):
@@ -77,7 +86,7 @@ def test_a_head_can_be_named(weights):
 
 def test_the_maps_colours_are_the_pages(weights):
     figure = draw_attention(weights[None], ["a", "b"], ["x", "y", "z"])
-    svg = show(figure, alt="Two queries and three keys").svg
+    svg = show(figure, "map", caption="A map.", alt="Two queries and three keys").svg
     assert "var(--accent, " in svg
     assert "var(--cell, " in svg
     assert not re.search(r"fill: #(?!ffffff)", svg)

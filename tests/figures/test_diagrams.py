@@ -1,13 +1,21 @@
-"""The paper's Figure 1, drawn anew: all its boxes, in the page's colours, and one thing that crosses."""
+"""The paper's Figures 1 and 2, drawn anew: all its boxes, in the page's colours, and one thing that crosses."""
 
 import re
 
 import matplotlib.pyplot as plt
 import pytest
 
-from reconstructing_transformer.figures import decoder_diagram, encoder_diagram, show, transformer_diagram
+from reconstructing_transformer.figures import (
+    attention_diagram,
+    decoder_diagram,
+    encoder_diagram,
+    multi_head_diagram,
+    show,
+    transformer_diagram,
+)
 
-DIAGRAMS = pytest.mark.parametrize("draw", [encoder_diagram, decoder_diagram, transformer_diagram])
+ALL = [attention_diagram, multi_head_diagram, encoder_diagram, decoder_diagram, transformer_diagram]
+DIAGRAMS = pytest.mark.parametrize("draw", ALL)
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +41,19 @@ def test_a_decoder_layer_looks_twice_then_thinks():
     assert words(decoder_diagram).count("add & norm") == 3
 
 
+def test_attention_is_two_products_with_a_softmax_between():
+    boxes = words(attention_diagram)
+    assert [boxes.count(box) for box in ("Q Kᵀ", "÷ √d_k", "mask, if there is one", "softmax", "weights · V")] == [
+        1
+    ] * 5
+
+
+def test_many_heads_are_projections_attentions_and_one_more_projection():
+    boxes = words(multi_head_diagram)
+    assert all(boxes.count(f"linear, W_{name}") == 1 for name in "QKVO")
+    assert boxes.count("attention") == 1
+
+
 def test_the_whole_has_both_halves():
     boxes = words(transformer_diagram)
     assert [boxes.count(box) for box in ("embedding", "N ×", "add & norm", "softmax")] == [2, 2, 5, 1]
@@ -52,5 +73,5 @@ def test_nothing_is_drawn_outside_the_figure(draw):
 
 @DIAGRAMS
 def test_all_colours_are_the_pages(draw):
-    svg = show(draw(), alt="A diagram").svg
+    svg = show(draw(), "diagram", caption="A diagram.", alt="A diagram").svg
     assert not re.search(r"(?:fill|stroke): #", svg)
