@@ -70,6 +70,7 @@ STYLE = {
     "legend.fontsize": 10.5,
     "lines.linewidth": 2,
     "lines.solid_capstyle": "round",
+    "path.simplify": False,  # every point of a curve is in the file, so that it can be read back
     "font.family": "sans-serif",
     "svg.fonttype": "none",
     "svg.hashsalt": "reconstructing-transformer",
