@@ -57,7 +57,7 @@ def test_no_librarys_own_script_runs(web, npm):
 
 
 def test_a_failed_installation_says_what_npm_said_and_is_tried_again(web, npm):
-    calls = npm(1, "ENOTFOUND registry.npmjs.org")
+    calls = npm(1, "ENOTFOUND registry.example.org")
     for _ in range(2):
         with pytest.raises(vendor.VendorError, match=r"npm registry reachable\?\nENOTFOUND"):
             vendor.install(web)
