@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from reconstructing_transformer import cli
 from reconstructing_transformer.equations import PaperError, load_papers
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 KEYS = {"equation", "implementation", "reference", "cases", "max_error", "tolerance", "passed"}
 runner = CliRunner()
 
@@ -65,7 +65,7 @@ def test_verify_cannot_answer_where_a_papers_file_is_broken(monkeypatch):
     def broken():
         raise PaperError("book/papers/toy2020.yml: two equations share an id")
 
-    monkeypatch.setattr(cli, "load_papers", broken)
+    monkeypatch.setattr(cli.verify, "load_papers", broken)
     done = runner.invoke(cli.app, ["verify"])
     assert done.exit_code == 2
     assert "book/papers/toy2020.yml: two equations share an id" in done.stderr.replace("\n", " ")
@@ -116,59 +116,3 @@ def test_an_equation_that_nobody_implements_is_found(verify_a_copy):
     assert done.returncode == 1, done.stderr
     assert "vaswani2017.yml:" in done.stderr
     assert "vaswani2017-1: no function implements this equation" in done.stderr
-
-
-# Figures ------------------------------------------------------------------------------------------------------------
-
-ENTRY = {
-    "id": "one-line",
-    "number": "1.2",
-    "title": "A line [that] rises",
-    "caption": "A line.",
-    "alt": "A line rises",
-    "chapter": "Lines",
-    "chapter_url": "lines.html#fig-one-line",
-    "url": "figures/one-line.html",
-    "files": [{"name": "one-line.svg", "url": "figures/one-line.svg", "bytes": 3, "sha256": "0" * 64}],
-    "bibtex": "@misc{key,\n    title = {A}\n}\n",
-}
-
-
-@pytest.fixture
-def site(tmp_path):
-    (tmp_path / "figures.json").write_text(json.dumps([ENTRY]), encoding="utf-8")
-    return str(tmp_path)
-
-
-def test_figures_are_listed(site):
-    done = runner.invoke(cli.app, ["figures", "list", "--site", site])
-    assert done.exit_code == 0
-    for words in ("1.2", "one-line", "A line [that] rises", "Lines"):
-        assert words in done.stdout
-
-
-def test_figures_are_listed_for_programs(site):
-    done = runner.invoke(cli.app, ["figures", "list", "--json", "--site", site])
-    assert json.loads(done.stdout) == [ENTRY]
-
-
-def test_a_figure_is_cited(site):
-    done = runner.invoke(cli.app, ["figures", "cite", "one-line", "--site", site])
-    assert (done.exit_code, done.stdout) == (0, ENTRY["bibtex"])
-
-
-def test_a_figure_that_is_not_there_has_neighbours(site):
-    done = runner.invoke(cli.app, ["figures", "cite", "one-lin", "--site", site])
-    assert done.exit_code == 2
-    assert "no figure “one-lin”; did you mean one-line?" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("content", "said"), [(None, "build the book first"), ("[{}]", "no catalogue of figures"), ("x", "no catalogue")]
-)
-def test_a_site_without_catalogue_is_no_site(tmp_path, content, said):
-    if content is not None:
-        (tmp_path / "figures.json").write_text(content, encoding="utf-8")
-    done = runner.invoke(cli.app, ["figures", "list", "--site", str(tmp_path)])
-    assert done.exit_code == 2
-    assert said in done.stderr.replace("\n", " ")

@@ -1,0 +1,5 @@
+"""`python -m reconstructing_transformer`, and so `torchrun -m reconstructing_transformer`: the command `reconstruct`."""
+
+from reconstructing_transformer.cli import app
+
+app(prog_name="reconstruct")
