@@ -1,4 +1,4 @@
-"""`python -m reconstructing_transformer`, and so `torchrun -m reconstructing_transformer`: the command `reconstruct`."""
+"""`python -m reconstructing_transformer`, and so `torchrun -m …`: the command `reconstruct`."""
 
 from reconstructing_transformer.cli import app
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,9 +100,7 @@ def pull(
     except PullError as error:
         complain(str(error))
     if not kept:
-        complain(
-            f"{project}: no record was made; " + (f"{left_out} runs were left out" if left_out else "it has no runs")
-        )
+        complain(f"{project}: no record was made; it has {left_out or 'no'} runs")
 
 
 @runs_app.command("import")
@@ -135,16 +134,15 @@ def _needs_tracking(error: ModuleNotFoundError) -> None:
 
 @runs_app.command("list")
 def list_runs(folder: From = None) -> None:
-    """List the runs that have a record: project, id, model, seed, how it ended, metrics, where it lies."""
-    table = Table(box=SIMPLE_HEAD)
-    for head in ("project", "run", "model", "seed", "state", "metrics", "in"):
-        table.add_column(head, overflow="fold", no_wrap=head == "run", justify="right" if head == "seed" else "left")
-    for one in _stored(folder):
-        record = one.record
-        metrics = "\n".join(f"{name} {metric.value:.4f}" for name, metric in record.metrics.items())
-        parts = (record.project, record.id, record.model, str(record.seed), one.state, metrics, str(_short(one.path)))
-        table.add_row(*(Text(part) for part in parts))
-    Console().print(table)
+    """List the runs that have a record, project by project: how they ended, what they measured, where they lie."""
+    for project, runs in groupby(_stored(folder), key=lambda one: one.record.project):
+        table = Table(title=Text(project), title_justify="left", box=SIMPLE_HEAD)
+        for head in ("run", "state", "metrics", "in"):
+            table.add_column(head, overflow="fold")
+        for one in runs:
+            metrics = "\n".join(f"{name} {metric.value:.4f}" for name, metric in one.record.metrics.items())
+            table.add_row(*(Text(part) for part in (one.record.id, one.state, metrics, str(_short(one.path)))))
+        Console().print(table)
 
 
 def _short(path: Path) -> Path:

@@ -14,6 +14,10 @@ from reconstructing_transformer.sphinx import (
     pages,
     project,
     reference,
+    results,
+    run_pages,
+    run_role,
+    runs,
     strict,
 )
 from reconstructing_transformer.sphinx.sources import collect_pages
@@ -56,6 +60,28 @@ def _add_figures(app: Sphinx) -> None:
     app.connect("build-finished", figures.write_files)
 
 
+def _add_runs(app: Sphinx) -> None:
+    app.add_domain(runs.RunDomain)
+    app.add_directive("results", results.ResultsDirective)
+    app.add_directive("run-index", run_pages.RunIndex)
+    app.add_role("run", run_role.RunRole())
+    table = (results.visit_results, results.depart_results)
+    left_out, skipped = (results.leave_out, None), (run_pages.skip, None)
+    app.add_enumerable_node(
+        results.ResultsTable, "table", results.caption_of, html=table, latex=left_out, text=left_out, man=left_out
+    )
+    app.add_node(run_pages.RunIndexTable, html=(run_pages.visit_index, None), latex=skipped, text=skipped, man=skipped)
+    plain = (run_role.text_only, run_role.text_only)
+    quoted = (run_role.visit_quote, run_role.depart_quote)
+    app.add_node(run_role.RunQuote, html=quoted, latex=plain, text=plain, man=plain)
+    app.connect("builder-inited", runs.load_runs)
+    app.connect("doctree-read", run_role.check_numbers)
+    app.connect("html-collect-pages", run_pages.collect_pages)
+    app.connect("html-page-context", results.add_files)
+    app.connect("build-finished", results.write_tables)
+    app.connect("build-finished", run_pages.write_files)
+
+
 def _add_site(app: Sphinx) -> None:
     app.add_html_math_renderer(math.RENDERER, (math.visit_inline, None), (math.visit_display, None))
     app.add_css_file("katex.css")
@@ -69,6 +95,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     _add_settings(app)
     _add_equations(app)
     _add_figures(app)
+    _add_runs(app)
     _add_site(app)
     app.connect("config-inited", project.load_citation)
     app.connect("config-inited", project.set_fingerprints)

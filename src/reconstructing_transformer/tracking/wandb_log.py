@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wandb.proto.wandb_internal_pb2 import Record, RunRecord
 
 BLOCK, FILE_HEADER, CHUNK_HEADER = 32768, 7, 7
-IDENT, MAGIC = b":W&B", 0xBEE1
+HEADER = b":W&B" + struct.pack("<H", 0xBEE1)  # A byte with the format's version follows.
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 
@@ -76,7 +76,7 @@ def read_chunks(path: Path) -> Chunks:
         data = path.read_bytes()
     except OSError as error:
         raise NotALogError(f"{path}: the W&B log can't be read: {error.strerror}") from error
-    if len(data) < FILE_HEADER or struct.unpack_from("<4sH", data) != (IDENT, MAGIC):
+    if not data.startswith(HEADER[: len(data)]):
         raise NotALogError(f"{path}: no W&B log; its first bytes are {data[:FILE_HEADER]!r}")
     records, begun, at = [], None, FILE_HEADER
     while at < len(data):
@@ -180,7 +180,7 @@ def read_offline_run(path: Path) -> OfflineRun:
     from google.protobuf.message import DecodeError
     from wandb.proto.wandb_internal_pb2 import Record
 
-    log = _log_of(path)
+    log = _log_of(path).resolve()  # `latest-run` is a link, and has no neighbours.
     gathered, cut = _Gathered(), False
     for part in _parts(log):
         chunks = read_chunks(part)

@@ -64,9 +64,10 @@ def summary_of(record: RunRecord) -> dict[str, Any]:
 
 
 def finite_row(row: Mapping[str, Any]) -> dict[str, float]:
-    """A row as a record keeps it: W&B's own keys, and what is no finite number, left out."""
+    """A row as a record keeps it: by name, W&B's own keys and what is no finite number left out."""
     kept = {}
-    for key, value in row.items():
+    for key in sorted(row, key=lambda key: (key != "step", key)):
+        value = row[key]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if number and math.isfinite(value) and key != ROW and not key.startswith("_"):
             kept[key] = float(value)

@@ -1,7 +1,7 @@
 """The Vision Transformer (Dosovitskiy et al. 2021) on MNIST, with a convolutional and a feed-forward baseline.
 
-Tensors and sizes are called what the paper calls them: P is the width of a patch, N the number of patches, D the width of
-the model, L the number of its layers.
+Tensors and sizes are called what the paper calls them: P is the width of a patch, N the number of patches, D the
+width of the model, L the number of its layers.
 """
 
 from reconstructing_transformer.vision.attention import MultiHeadSelfAttention

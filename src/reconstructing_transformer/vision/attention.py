@@ -16,9 +16,9 @@ from reconstructing_transformer.transformer import (
 class MultiHeadSelfAttention(nn.Module):
     """Several attentions side by side, in which every patch asks every patch.
 
-    Queries, keys and values are made of the same vectors, so that one matrix U_qkv makes all three, for all heads. It is
-    what `transformer.MultiHeadAttention` computes when its three inputs are one. The matrices start Xavier-uniform, each
-    head's part by itself, the biases at zero.
+    Queries, keys and values are made of the same vectors, so that one matrix U_qkv makes all three, for all heads. It
+    is what `transformer.MultiHeadAttention` computes when its three inputs are one. W_Q, W_K and W_V, of which U_qkv
+    consists, and U_msa start Xavier-uniform, each by itself; the biases start at zero.
 
     Args:
         D: width of the model.
@@ -33,7 +33,7 @@ class MultiHeadSelfAttention(nn.Module):
         super().__init__()
         if D % heads:
             raise ValueError(
-                f"D must be a multiple of the number of heads, so that all are equally wide; got D={D} and {heads} heads"
+                f"D must be a multiple of the number of heads, so that all are equally wide; got D={D}, {heads} heads"
             )
         self.heads = heads
         self.U_qkv = nn.Linear(D, 3 * D, bias)
@@ -87,7 +87,7 @@ class MultiHeadSelfAttention(nn.Module):
         SA, A = attention(q, k, v)
         return SA, A
 
-    @implements("dosovitskiy2021-8", k=None)
+    @implements("dosovitskiy2021-8")
     def forward(self, z: Float[Tensor, "*batch N D"]) -> Float[Tensor, "*batch N D"]:
         """MSA(z) = [SA_1(z); …; SA_k(z)] U_msa, Eq. 8: the heads side by side, and one projection.
 
@@ -99,4 +99,4 @@ class MultiHeadSelfAttention(nn.Module):
         """
         SA, _ = self.attend(*self.project(z))
         note(heads=SA)
-        return self.U_msa(rearrange(SA, "... k N D_h -> ... N (k D_h)"))
+        return self.U_msa(rearrange(SA, "... heads N D_h -> ... N (heads D_h)", heads=self.heads))

@@ -117,7 +117,7 @@ class ClassToken(nn.Module):
         super().__init__()
         self.LN = LayerNorm(D)
 
-    @implements("dosovitskiy2021-4", z_L_0="z_L")
+    @implements("dosovitskiy2021-4")
     def forward(self, z_L: Float[Tensor, "batch length D"]) -> Float[Tensor, "batch D"]:
         """Y = LN(z_L^0), Eq. 4.
 
@@ -127,8 +127,7 @@ class ClassToken(nn.Module):
         Returns:
             One vector an image.
         """
-        y = self.LN(z_L[:, 0])
-        return y
+        return self.LN(z_L[:, 0])
 
 
 class LinearPooler(nn.Module):
@@ -151,7 +150,7 @@ class LinearPooler(nn.Module):
     @deviation(
         "dosovitskiy2021-4",
         title="A linear pooler, by choice",
-        reason="The original project read an image off all its patches by one linear map, directly followed by another. "
+        reason="The original project read an image off all its patches by one linear map, followed by another. "
         'Two such maps are no more than one, so `pooling="linear"` puts a ReLU between them, and a normalisation '
         "without parameters before.",
     )

@@ -78,14 +78,14 @@ class PatchEmbedding(nn.Module):
     @deviation(
         "dosovitskiy2021-1",
         title="A bias for the patches",
-        reason="Eq. 1 projects the patches by $E$ alone. Like the authors' own program we add a bias; `bias=False` gives "
-        "the equation as it is printed, and so do the five models for MNIST.",
+        reason="Eq. 1 projects the patches by $E$ alone. Like the authors' own program we add a bias; `bias=False` "
+        "gives the equation as it is printed, and so do the five models for MNIST.",
     )
     @deviation(
         "dosovitskiy2021-1",
         title="Fixed positions and no class token, by choice",
-        reason='The paper learns one vector a position and puts a class token first. `positions="fixed"` adds the sines '
-        "of Vaswani et al. 2017, and `class_token=False` leaves the token out, so that a Vision Transformer of the "
+        reason='The paper learns one vector a position and puts a class token first. `positions="fixed"` adds the '
+        "sines of Vaswani et al. 2017, and `class_token=False` leaves the token out, so that a Vision Transformer of the "
         "original project can be rebuilt to the last parameter.",
     )
     @implements("dosovitskiy2021-1", x_p="patches")

@@ -27,8 +27,8 @@ def _opened(path: Path) -> Image.Image:
         with Image.open(path) as image:
             if max(image.size) > LARGEST:
                 raise PictureError(
-                    f"{path} has {image.width:,} × {image.height:,} pixels; at most {LARGEST:,} × {LARGEST:,} are read. "
-                    "Cut out the digit, or make the picture smaller"
+                    f"{path} has {image.width:,} × {image.height:,} pixels; at most {LARGEST:,} × {LARGEST:,} are "
+                    "read. Cut out the digit, or make the picture smaller"
                 )
             upright = ImageOps.exif_transpose(image).convert("RGBA")
     except PictureError:

@@ -113,6 +113,7 @@ def model_card(record: RunRecord) -> str:
         f"| {name} | {metric.value:.4f} | {metric.split} | {metric.definition} |"
         for name, metric in record.metrics.items()
     )
+    weights = f"Weights: `{kept.file}`, SHA-256 `{kept.sha256}`." if (kept := record.weights) else ""
     settings = "\n".join(f"| {name} | {json.dumps(value)} |" for name, value in record.config.items())
     return f"""---
 license: mit
@@ -124,8 +125,8 @@ tags: [vision, mnist, safetensors]
 # {record.model}, MNIST
 
 One of the five models for MNIST of “Reconstructing the Transformer”: {record.parameters:,} parameters, trained from
-fresh weights on {record.dataset.splits["train"]:,} digits. Its input are 28 × 28 grey pixels, white ink on black, scaled to
-0…1 and normalised with mean {MEAN} and deviation {STD}; it returns ten logits.
+fresh weights on {record.dataset.splits["train"]:,} digits. Its input are 28 × 28 grey pixels, white ink on black,
+scaled to 0…1 and normalised with mean {MEAN} and deviation {STD}; it returns ten logits.
 
 ```python
 from reconstructing_transformer.vision import from_pretrained
@@ -139,11 +140,13 @@ model = from_pretrained("{record.model}")
 |---|---|---|---|
 {metrics}
 
-It has seen single, centred, handwritten digits only. A picture of anything else gets one of ten digits for an answer, too.
+It has seen single, centred, handwritten digits only. A picture of anything else gets one of ten digits
+for an answer, too.
 
 ## How it was made
 
-Run `{record.id}` of {record.started:%Y-%m-%d}, seed {record.seed}, {record.wall_seconds / 60:.1f} minutes on {record.device.name}:
+Run `{record.id}` of {record.started:%Y-%m-%d}, seed {record.seed}, {record.wall_seconds / 60:.1f} minutes on
+{record.device.name}:
 
 ```
 {record.command}
@@ -153,6 +156,6 @@ Run `{record.id}` of {record.started:%Y-%m-%d}, seed {record.seed}, {record.wall
 |---|---|
 {settings}
 
-Weights: `{record.weights.file if record.weights else "?"}`, SHA-256 `{record.weights.sha256 if record.weights else "?"}`.
+{weights}
 Code: commit `{record.commit or "unknown"}`. MNIST is licensed CC BY-SA 3.0.
 """
