@@ -36,7 +36,9 @@ def _command() -> str:
 
 
 def train_vision(
-    model: Annotated[str, typer.Option(help="small-vit, deep-vit, large-vit, cnn or feed-forward.")] = "deep-vit",
+    model: Annotated[
+        str, typer.Option(help="small-vit, deep-vit, large-vit, paper-vit, cnn or feed-forward.")
+    ] = "deep-vit",
     seed: Annotated[int, typer.Option(help="Decides fresh weights, order and augmentation.")] = 1,
     epochs: Annotated[int | None, typer.Option(help="Times that each digit is seen.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step, over all processes.")] = None,

@@ -1,4 +1,4 @@
-"""The role `run`, which quotes a number of the records, and the rule that no other measured number may stand beside it."""
+"""The role `run`, which quotes a number of the records; no other measured number may stand beside it."""
 
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def _line(path: Path, node: nodes.Node, number: Number) -> int:
 
 def check_numbers(app: Sphinx, doctree: nodes.document) -> None:
     """Warn of numbers that look measured and that no record backs, on the pages that show or quote runs."""
-    users = [node for node in doctree.findall(lambda node: isinstance(node, ResultsTable | RunQuote))]
+    users = list(doctree.findall(lambda node: isinstance(node, ResultsTable | RunQuote)))
     projects = dict.fromkeys(node["project"] for node in users)
     if not projects:
         return

@@ -17,10 +17,8 @@ class PullError(RuntimeError):
 
 def _refuse(what: str, error: Exception) -> NoReturn:
     """Say what W&B's error means."""
-    import wandb
-
     said = " ".join(str(error).split())
-    if isinstance(error, wandb.errors.AuthenticationError) and not _is_network(said):
+    if "verify credentials" in said and not _is_network(said):
         raise PullError(
             f"W&B refuses the key: {said}. Look at WANDB_API_KEY, or run `wandb login --relogin`"
         ) from error

@@ -166,4 +166,4 @@ class WandbSession:
         except Exception as error:
             if not self._lost:
                 folder = Path(self._run.settings.sync_dir)
-                self._give_up(f"take everything in time (`wandb sync {folder}` sends the rest)", error)
+                self._give_up(f"take everything (try `wandb sync {folder}` later)", error)

@@ -11,6 +11,7 @@ from reconstructing_transformer.vision.model import EncoderLayer, LinearPooler, 
 from reconstructing_transformer.vision.patches import PatchEmbedding, cut
 from reconstructing_transformer.vision.pretrained import PretrainedError, from_pretrained, save_pretrained
 from reconstructing_transformer.vision.recipe import RECIPES, Recipe
+from reconstructing_transformer.vision.rollout import attention_rollout
 from reconstructing_transformer.vision.transforms import augmentation, normalise
 from reconstructing_transformer.vision.zoo import (
     MODELS,
@@ -19,6 +20,7 @@ from reconstructing_transformer.vision.zoo import (
     deep_vit,
     feed_forward_baseline,
     large_vit,
+    paper_vit,
     small_vit,
 )
 
@@ -35,6 +37,7 @@ __all__ = [
     "PretrainedError",
     "Recipe",
     "VisionTransformer",
+    "attention_rollout",
     "augmentation",
     "build",
     "convolutional_baseline",
@@ -46,6 +49,7 @@ __all__ = [
     "load_mnist",
     "logits_of",
     "normalise",
+    "paper_vit",
     "save_pretrained",
     "scores",
     "small_vit",

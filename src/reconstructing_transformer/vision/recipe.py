@@ -56,9 +56,10 @@ class Recipe(BaseModel):
 
 # What each model does best with, found on the validation split.
 RECIPES: dict[str, Recipe] = {
-    "small-vit": Recipe(model="small-vit", epochs=15, micro_batch=32, learning_rate=3e-3),
-    "deep-vit": Recipe(model="deep-vit", epochs=15),
-    "large-vit": Recipe(model="large-vit", epochs=10, micro_batch=32, learning_rate=1e-3),
+    "small-vit": Recipe(model="small-vit", epochs=15, micro_batch=16, learning_rate=3e-3),
+    "deep-vit": Recipe(model="deep-vit", epochs=12),
+    "large-vit": Recipe(model="large-vit", epochs=7, micro_batch=16, learning_rate=1e-3),
+    "paper-vit": Recipe(model="paper-vit", epochs=12, learning_rate=1e-3),
     "cnn": Recipe(model="cnn", epochs=10, batch_size=128, micro_batch=128, learning_rate=2e-3),
     "feed-forward": Recipe(model="feed-forward", epochs=15, learning_rate=3e-3),
 }

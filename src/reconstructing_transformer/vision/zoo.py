@@ -1,4 +1,4 @@
-"""The five models for MNIST, each with exactly as many parameters as the one of the original project."""
+"""The models for MNIST: five with exactly as many parameters as the original project's, and one as in the paper."""
 
 from collections.abc import Callable
 
@@ -58,6 +58,18 @@ def large_vit(dropout: float = 0.0) -> VisionTransformer:
     return _vit(D=64, L=4, heads=4, d_ff=2048, dropout=dropout)
 
 
+def paper_vit(dropout: float = 0.0) -> VisionTransformer:
+    """The paper's own form, as deep and wide as the deep one: class token, learned positions, GELU, last norm.
+
+    Args:
+        dropout: share of each sub-layer's output, and of z_0, that is dropped in training.
+
+    Returns:
+        The model.
+    """
+    return VisionTransformer(D=64, L=6, heads=4, d_ff=256, dropout=dropout)
+
+
 def convolutional_baseline(dropout: float = 0.0) -> nn.Sequential:
     """Two convolutions, a max-pooling and two linear maps: 1,199,882 parameters.
 
@@ -107,13 +119,14 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "small-vit": small_vit,
     "deep-vit": deep_vit,
     "large-vit": large_vit,
+    "paper-vit": paper_vit,
     "cnn": convolutional_baseline,
     "feed-forward": feed_forward_baseline,
 }
 
 
 def build(name: str, dropout: float = 0.0) -> nn.Module:
-    """Make one of the five models, with fresh weights.
+    """Make one of the models, with fresh weights.
 
     Args:
         name: one of `MODELS`.
