@@ -63,13 +63,14 @@ def train_vision(
     }  # fmt: skip
     recipe = _recipe(model, {name: value for name, value in given.items() if value is not None})
     from reconstructing_transformer.tracking.checkpoint import CheckpointError
+    from reconstructing_transformer.tracking.lock import RunError
     from reconstructing_transformer.tracking.record import read_record
     from reconstructing_transformer.vision.data import DataError, load_mnist
     from reconstructing_transformer.vision.training import PROJECT, TrainingError, train
 
     try:
         folder = train(recipe, load_mnist(), runs=runs, command=_command(), resume=resume)
-    except (DataError, TrainingError, CheckpointError) as error:
+    except (DataError, TrainingError, CheckpointError, RunError) as error:
         complain(str(error))
     if os.environ.get("RANK", "0") == "0":
         record = read_record(runs / PROJECT / f"{folder.name}.json")

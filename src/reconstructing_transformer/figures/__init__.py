@@ -14,6 +14,7 @@ from reconstructing_transformer.figures.figure import BookFigure, show
 from reconstructing_transformer.figures.plot import line_plot
 from reconstructing_transformer.figures.style import ACCENT, COLOURS, INK, RULE, SECOND, SOFT, THIRD, book_style
 from reconstructing_transformer.figures.view import Start, patch_image
+from reconstructing_transformer.figures.vision_diagram import vision_transformer_diagram
 
 __all__ = [
     "ACCENT",
@@ -39,4 +40,5 @@ __all__ = [
     "show",
     "show_attention",
     "transformer_diagram",
+    "vision_transformer_diagram",
 ]

@@ -88,7 +88,7 @@ class ResultsDirective(SphinxDirective):
         table = ShownTable(name, self.env.docname, project, models, metrics)
         if self._faulty(table):
             return []
-        tables_of(self.env).note(table, self.get_location())
+        tables_of(self.env).note(table)
         return [self._node(table)]
 
     def _faulty(self, table: ShownTable) -> bool:
@@ -161,13 +161,13 @@ def depart_results(translator: HTML5Translator, node: ResultsTable) -> None:
     table = shown.made(runs_of(builder.app))
     places = iter(range(len(table.columns)))
     groups = [(name, [(next(places), column) for column in columns]) for name, columns in table.groups()]
-    indices = sorted(tables_of(builder.env).indices)
+    listings = sorted(tables_of(builder.env).listings)
     html = render(
         builder.app,
         "result-table.html",
         shown=shown,
         anchor=node["ids"][0],
-        index=builder.get_relative_uri(docname, indices[0]) if indices else "",
+        index=builder.get_relative_uri(docname, listings[0]) if listings else "",
         table=table,
         groups=groups,
         two_lines=any(len(columns) > 1 for _, columns in groups),

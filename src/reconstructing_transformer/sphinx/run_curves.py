@@ -1,4 +1,4 @@
-"""The curves of a run's page: what was logged, over the steps, drawn for light and dark, and to be pointed at."""
+"""The curves of a run's page: what was logged, over the steps, drawn in the page's own colours."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,13 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from reconstructing_transformer.figures.figure import still
-from reconstructing_transformer.figures.plot import line_plot
 from reconstructing_transformer.figures.style import COLOURS, RULE, book_style
 from reconstructing_transformer.figures.vector import in_page
 from reconstructing_transformer.tracking.forms import one_line
 from reconstructing_transformer.tracking.record import RunRecord
 
 POINTS = 400  # of a curve on a page; the record has all of them
-PANELS = {"Loss": ("loss", "perplexity"), "Score": ("accuracy", "f1", "bleu", "chrf", "score", "exact")}
+PANELS = {"loss": ("loss", "perplexity"), "score": ("accuracy", "f1", "bleu", "chrf", "score", "exact")}
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,12 @@ class Curves:
         title: what is drawn.
         alt: the same, for who cannot see it.
         svg: the drawing, as it stands in the page.
-        plot: the same as a Plotly figure in JSON, safe inside a script element.
         thinned: whether only some of the points are drawn.
     """
 
     title: str
     alt: str
     svg: str
-    plot: str
     thinned: bool
 
 
@@ -61,9 +58,10 @@ def _draw(title: str, curves: list[pd.Series], alt: str) -> str:
             colour = COLOURS[place % len(COLOURS)]
             axes.plot(curve.index, curve, color=colour, marker=marker, linewidth=1.6, label=_label(str(curve.name)))
         axes.set_xlabel("step")
-        axes.set_ylabel(title.lower())
+        axes.set_ylabel(_label(title))
         axes.grid(axis="y", color=RULE)
-        axes.legend()
+        if len(curves) > 1:
+            axes.legend()
         for _ in range(2):
             figure.draw_without_rendering()
         figure.set_layout_engine("none")
@@ -83,16 +81,15 @@ def curves_of(record: RunRecord) -> list[Curves]:
     """
     names = dict.fromkeys(name for row in record.history for name in row)
     drawings = []
-    for title, words in PANELS.items():
+    for panel, words in PANELS.items():
         whole = [_curve(record, name) for name in names if any(word in name.lower() for word in words)]
         whole = [curve for curve in whole if len(curve) > 1]
         if not whole:
             continue
         thin = [_thin(curve) for curve in whole]
+        title = one_line(str(whole[0].name)) if len(whole) == 1 else panel
         said = ", ".join(f"{curve.name} goes from {curve.iloc[0]:.3g} to {curve.iloc[-1]:.3g}" for curve in whole)
-        alt = one_line(f"{title} over {int(max(curve.index.max() for curve in whole)):,} steps: {said}")
-        table = pd.concat(thin, axis=1).sort_index().rename_axis("step").reset_index()
-        plot = line_plot(table, ylabel=title.lower(), height=300).to_json().replace("<", "\\u003c")
+        alt = one_line(f"{panel} over {int(max(curve.index.max() for curve in whole)):,} steps: {said}")
         thinned = any(len(short) < len(long) for short, long in zip(thin, whole, strict=True))
-        drawings.append(Curves(title, alt, _draw(title, thin, alt), plot, thinned))
+        drawings.append(Curves(title, alt, _draw(title, thin, alt), thinned))
     return drawings

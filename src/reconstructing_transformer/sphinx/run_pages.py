@@ -15,7 +15,15 @@ from sphinx.writers.html5 import HTML5Translator
 
 from reconstructing_transformer.sphinx.results import online
 from reconstructing_transformer.sphinx.run_curves import curves_of
-from reconstructing_transformer.sphinx.runs import FOLDER, note_files, render, run_page, runs_of, tables_of
+from reconstructing_transformer.sphinx.runs import (
+    FOLDER,
+    note_files,
+    render,
+    run_page,
+    runs_of,
+    table_number,
+    tables_of,
+)
 from reconstructing_transformer.tracking.forms import score
 from reconstructing_transformer.tracking.record import RunRecord
 from reconstructing_transformer.tracking.summary import ModelSummary, device_words
@@ -32,7 +40,7 @@ class RunIndex(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Leave a place for the list."""
-        tables_of(self.env).indices.add(self.env.docname)
+        tables_of(self.env).listings.add(self.env.docname)
         for project in runs_of(self.env.app).models:
             note_files(self.env, project)
         return [RunIndexTable()]
@@ -64,7 +72,15 @@ def visit_index(translator: HTML5Translator, node: RunIndexTable) -> None:
             for model in models.values()
             for run in model.runs
         ]
-        projects.append({"name": project, "metrics": [form.metric_label(name) for name in metrics], "rows": rows})
+        devices = {row["device"] for row in rows}
+        projects.append(
+            {
+                "name": project,
+                "metrics": [form.metric_label(name) for name in metrics],
+                "device": devices.pop() if len(devices) == 1 else "",
+                "rows": rows,
+            }
+        )
     translator.body.append(render(builder.app, "run-index.html", projects=projects, folder=FOLDER))
     raise nodes.SkipNode
 
@@ -86,7 +102,8 @@ def _page(app: Sphinx, record: RunRecord, model: ModelSummary) -> Page:
     tables = [
         {
             "page": f"{builder.get_relative_uri(name, table.docname)}#{table.row(record.model)}",
-            "title": app.env.titles[table.docname].astext(),
+            "number": table_number(app, table),
+            "chapter": app.env.titles[table.docname].astext(),
         }
         for table in tables_of(app.env).tables.values()
         if table.project == record.project and record.model in table.models
@@ -109,7 +126,7 @@ def _page(app: Sphinx, record: RunRecord, model: ModelSummary) -> Page:
         curves=curves_of(record),
         tables=tables,
         siblings=siblings,
-        indices=[builder.get_relative_uri(name, index) for index in sorted(tables_of(app.env).indices)],
+        listings=[builder.get_relative_uri(name, index) for index in sorted(tables_of(app.env).listings)],
         file=record.file_name,
     )
     return name, {"title": escape(f"Run {record.name}"), "body": body}, "page.html"
@@ -124,7 +141,10 @@ def collect_pages(app: Sphinx) -> Iterator[Page]:
 
 
 def write_files(app: Sphinx, error: Exception | None) -> None:
-    """Put the records into the site, one by one and all in `runs.json`, and the schema that they obey."""
+    """Put the records into the site, one by one and all in `runs.json`, and the schema that they obey.
+
+    The page of a run whose record was taken away goes with it.
+    """
     if error is not None or not isinstance(app.builder, StandaloneHTMLBuilder):
         return
     site, records = Path(app.outdir), runs_of(app).records
@@ -134,6 +154,9 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
         "runs.json": TypeAdapter(list[RunRecord]).dump_json(records, indent=1).decode() + "\n",
         **{f"runs/{run.project}/{run.file_name}": run.model_dump_json(indent=1) + "\n" for run in records},
     }
+    kept = {site / f"{run_page(run)}{ending}" for run in records for ending in (".html", ".json")}
+    for old in {path for path in (site / "runs").glob("*/*") if path.suffix in {".html", ".json"}} - kept:
+        old.unlink()
     for name, text in texts.items():
         target = site / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,6 @@ from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.domains import Domain
 from sphinx.environment import BuildEnvironment
-from sphinx.util import logging
 
 from reconstructing_transformer.sphinx.pages import web_folder
 from reconstructing_transformer.sphinx.stop import BuildStop
@@ -22,7 +21,6 @@ from reconstructing_transformer.tracking.record import RecordError, RunRecord, r
 from reconstructing_transformer.tracking.summary import ModelSummary, ResultError, summarise
 from reconstructing_transformer.tracking.table import ResultTable, result_table
 
-LOGGER = logging.getLogger(__name__)
 FOLDER = "book/runs"
 
 
@@ -152,7 +150,7 @@ class RunDomain(Domain):
 
     name = "runs"
     label = "Runs"
-    initial_data: dict[str, Any] = {"tables": {}, "indices": set()}  # noqa: RUF012 (Sphinx's own shape)
+    initial_data: dict[str, Any] = {"tables": {}, "listings": set()}  # noqa: RUF012 (Sphinx's own shape)
     data_version = 1
 
     @property
@@ -161,30 +159,26 @@ class RunDomain(Domain):
         return self.data["tables"]
 
     @property
-    def indices(self) -> set[str]:
+    def listings(self) -> set[str]:
         """The pages that list all runs."""
-        return self.data["indices"]
+        return self.data["listings"]
 
-    def note(self, table: ShownTable, location: str) -> None:
-        """Remember a table; two of one name are a fault."""
-        if table.name in self.tables:
-            words = "two tables have the name “%s”: one here, one in %s; give one of them another by `:name:`"
-            LOGGER.warning(words, table.name, self.tables[table.name].docname, location=location)
-            return
-        self.tables[table.name] = table
+    def note(self, table: ShownTable) -> None:
+        """Remember a table. Of two with one name Sphinx itself warns: the name is a label."""
+        self.tables.setdefault(table.name, table)
 
     def clear_doc(self, docname: str) -> None:
         """Forget a page that is read again."""
         for name in [name for name, table in self.tables.items() if table.docname == docname]:
             del self.tables[name]
-        self.indices.discard(docname)
+        self.listings.discard(docname)
 
     def merge_domaindata(self, docnames: Iterable[str], otherdata: dict[str, Any]) -> None:
         """Take over what another process has read."""
         for table in otherdata["tables"].values():
             if table.docname in docnames:
-                self.note(table, table.docname)
-        self.indices.update(otherdata["indices"] & set(docnames))
+                self.note(table)
+        self.listings.update(otherdata["listings"] & set(docnames))
 
     def resolve_any_xref(self, *arguments: object) -> list[tuple[str, nodes.Element]]:
         """Leave references to the other domains: a table is referred to by `numref`."""
@@ -198,6 +192,12 @@ def tables_of(env: BuildEnvironment) -> RunDomain:
     return domain
 
 
+def table_number(app: Sphinx, table: ShownTable) -> str:
+    """Return what a table is called in the book: `Table 12.1`."""
+    numbers = app.env.toc_fignumbers.get(table.docname, {}).get("table", {}).get(table.name, ())
+    return " ".join(["Table", ".".join(map(str, numbers))]).strip()
+
+
 def place_of(builder: StandaloneHTMLBuilder, docname: str, project: str, quote: Quote) -> str:
     """Return where a quoted number can be looked up: in a table, of this page if it has one, or on the run's page."""
     runs, domain = runs_of(builder.app), tables_of(builder.env)
@@ -206,7 +206,7 @@ def place_of(builder: StandaloneHTMLBuilder, docname: str, project: str, quote: 
         for table in tables:
             if table.project == project and quote.model in table.models:
                 return f"{builder.get_relative_uri(docname, table.docname)}#{table.row(quote.model)}"
-        for index in sorted(domain.indices):
+        for index in sorted(domain.listings):
             return f"{builder.get_relative_uri(docname, index)}#{project}-{quote.model}"
     model = runs.models[project][quote.model]
     record = next((run for run in model.runs if run.id == quote.run), model.runs[0])

@@ -10,9 +10,10 @@ from pydantic import JsonValue
 from reconstructing_transformer.tracking.published import PublishedProject
 from reconstructing_transformer.tracking.summary import ModelSummary
 
-# A decimal with two decimals or more, or a percentage. Not: a part of a word, of a version, of a section's number.
+# A decimal with two decimals or more, or a percentage. Not: a part of a word, of a version, of a
+# section's number, of an address at arXiv.
 NUMBER = re.compile(
-    r"(?<![\w.,§])(?:\d{1,3}(?:,\d{3})+|\d+)(?:(?P<decimals>\.\d+))?(?P<percent>[\s\u202f]?%)?(?![\w]|[.,]\d)"
+    r"(?<![\w.,§])(?<!arXiv:)(?:\d{1,3}(?:,\d{3})+|\d+)(?:(?P<decimals>\.\d+))?(?P<percent>[\s\u202f]?%)?(?![\w]|[.,]\d)"
 )
 
 

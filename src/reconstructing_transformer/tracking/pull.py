@@ -18,7 +18,7 @@ class PullError(RuntimeError):
 def _refuse(what: str, error: Exception) -> NoReturn:
     """Say what W&B's error means."""
     said = " ".join(str(error).split())
-    if "verify credentials" in said and not _is_network(said):
+    if ("verify credentials" in said or "API_KEY invalid" in said) and not _is_network(said):
         raise PullError(
             f"W&B refuses the key: {said}. Look at WANDB_API_KEY, or run `wandb login --relogin`"
         ) from error
@@ -35,13 +35,14 @@ def _is_network(said: str) -> bool:
 def _api() -> "wandb.Api":
     import wandb
 
-    wandb.setup(settings=wandb.Settings(silent=True))
-    if not wandb.login(prompt=False, verify=False):
-        raise PullError("W&B has no key, and its API needs one: set WANDB_API_KEY, or run `wandb login`")
     try:
-        return wandb.Api(timeout=SECONDS)
+        wandb.setup(settings=wandb.Settings(silent=True))
+        api = wandb.Api(timeout=SECONDS) if wandb.login(prompt=False, verify=False) else None
     except Exception as error:
         _refuse("the account", error)
+    if api is None:
+        raise PullError("W&B has no key, and its API needs one: set WANDB_API_KEY, or run `wandb login`")
+    return api
 
 
 def pull_runs(project: str) -> Iterator[WandbRun]:

@@ -43,11 +43,16 @@ class Run:
     """A training under way. `track` makes it."""
 
     def __init__(
-        self, record: RunRecord, folder: Path, history: Sequence[Mapping[str, float]], elapsed: float, is_main: bool
+        self,
+        record: RunRecord,
+        folder: Path,
+        history: Sequence[Mapping[str, float | int]],
+        elapsed: float,
+        is_main: bool,
     ) -> None:
         self._record = record
         self._folder = folder
-        self._history = [dict(row) for row in history]
+        self._history = [finite_row(row) for row in history]
         self._elapsed_before = elapsed
         self._began = time.monotonic()
         self._refreshed = self._began
@@ -236,7 +241,7 @@ def track(
     tags: Sequence[str] = (),
     notes: str = "",
     elapsed: float = 0.0,
-    history: Sequence[Mapping[str, float]] = (),
+    history: Sequence[Mapping[str, float | int]] = (),
     is_main: bool = True,
 ) -> Iterator[Run]:
     """Track a training: a W&B run around it, and a record of it.

@@ -188,7 +188,7 @@ def summarise(records: Sequence[RunRecord], published: PublishedProject | None =
     known = published or PublishedProject()
     if len(projects := sorted({record.project for record in records})) > 1:
         raise ResultError(f"a result is made from the records of one project; got {', '.join(projects)}")
-    ordered = sorted(records, key=lambda record: (known.place(record.model), record.seed, record.started))
+    ordered = sorted(records, key=lambda record: (known.place(record.model), record.seed, record.id))
     models = {}
     for model, group in groupby(ordered, key=lambda record: record.model):
         runs = tuple(group)

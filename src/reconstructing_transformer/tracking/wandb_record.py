@@ -94,8 +94,8 @@ def joined_history(rows: Iterable[Mapping[str, Any]], source: str) -> tuple[dict
         place = int(row[ROW])
         if place > len(history):
             raise RecordError(
-                f"{source}: the history begins at row {place}, and {len(history)} rows are there: the training was "
-                "resumed. Put the W&B folders of its earlier parts beside this one."
+                f"{source}: the history goes on at row {place}, and {len(history)} rows are there: the training was "
+                "resumed, and an earlier part of it is missing. Put all W&B folders of an offline run side by side."
             )
         history[place:] = [finite_row(row)]
     return tuple(history)

@@ -135,7 +135,7 @@ class WandbSession:
         except Exception as error:
             self._give_up(what, error)
 
-    def log(self, row: Mapping[str, float]) -> None:
+    def log(self, row: Mapping[str, float | int]) -> None:
         """Send a row of the history."""
         if self._run is not None:
             self._attempt("log a row", lambda: self._run.log(dict(row)))

@@ -1,5 +1,6 @@
 """One's own picture, made what MNIST's digits are: 28 × 28 pixels, light ink on black, in the middle."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -16,6 +17,15 @@ class PictureError(ValueError):
     """A file is no picture that can be read as a digit. The message names it and what is wrong."""
 
 
+def _bytes_of(image: Image.Image) -> Image.Image:
+    """A picture of a byte a channel. Pillow cuts numbers that are larger, as scanners write them; we scale them."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    wide = image.convert("F")
+    low, high = wide.getextrema()
+    return wide.point(lambda value: (value - low) * (255 / max(high - low, 1)) + 0).convert("L")
+
+
 def _opened(path: Path) -> Image.Image:
     if not path.exists():
         raise PictureError(f"{path}: there is no such file")
@@ -24,13 +34,16 @@ def _opened(path: Path) -> Image.Image:
     if path.stat().st_size == 0:
         raise PictureError(f"{path} is empty; a picture was expected, PNG or JPEG say")
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is looked at below
+            image = Image.open(path)
+        with image:
             if max(image.size) > LARGEST:
                 raise PictureError(
                     f"{path} has {image.width:,} × {image.height:,} pixels; at most {LARGEST:,} × {LARGEST:,} are "
                     "read. Cut out the digit, or make the picture smaller"
                 )
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            upright = ImageOps.exif_transpose(_bytes_of(image)).convert("RGBA")
     except PictureError:
         raise
     except Image.DecompressionBombError as error:

@@ -56,7 +56,9 @@ class Recipe(BaseModel):
 
 # What each model does best with, found on the validation split.
 RECIPES: dict[str, Recipe] = {
-    "small-vit": Recipe(model="small-vit", epochs=15, micro_batch=16, learning_rate=3e-3),
+    "small-vit": Recipe(
+        model="small-vit", epochs=15, batch_size=32, micro_batch=16, learning_rate=3e-3, augmentation=0.5
+    ),
     "deep-vit": Recipe(model="deep-vit", epochs=12),
     "large-vit": Recipe(model="large-vit", epochs=7, micro_batch=16, learning_rate=1e-3),
     "paper-vit": Recipe(model="paper-vit", epochs=12, learning_rate=1e-3),
