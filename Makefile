@@ -60,8 +60,8 @@ format: $(READY)  ## bring the code into the project's form
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(READY)  ## measure builds, pages and attention against the budgets; writes _build/bench.json
-	@$(BIN)/python -m tests.bench
+bench: $(READY)  ## measure builds, pages, attention and training; ONLY=vision for one part; writes _build/bench.json
+	@$(BIN)/python -m tests.bench $(ONLY)
 
 lock: $(READY)  ## write requirements.txt anew, from what .venv holds
 	@echo '# The full lock: every package of every part, exactly. `make lock` writes it anew from the environment.' > $(LOCK)

@@ -24,6 +24,7 @@ from torch import nn
 
 from reconstructing_transformer.transformer import MultiHeadAttention
 from tests.bench_attention_view import attention_view_frames
+from tests.bench_vision import training_throughput
 from tests.site.reading import launch, serve
 
 ROOT = Path(__file__).parents[1]
@@ -127,8 +128,8 @@ def pages(site: Path, visits: int = 3) -> dict[str, dict[str, float]]:
     return measured
 
 
-def measure() -> dict[str, Any]:
-    """Measure everything."""
+def book() -> dict[str, Any]:
+    """Build the book cold and warm, visit its pages, and hold what was measured against the budgets."""
     shutil.rmtree(BUILD, ignore_errors=True)
     cold, unchanged = build(), build()
     executed, measured = chapters(), pages(BUILD / "_build" / "html")
@@ -145,41 +146,63 @@ def measure() -> dict[str, Any]:
         view["kB, compressed"],
         view["work for a frame, 95th percentile (ms)"],
     ]
+    budgets = [
+        {"what": what, "budget": budget, "measured": value}
+        for (what, budget), value in zip(BUDGETS.items(), found, strict=True)
+    ]
+    return {"budgets": budgets, "attention view": view, "chapters (s)": executed, "pages": measured}
+
+
+def attention_sizes() -> dict[str, dict[str, float]]:
+    """Our multi-head attention's time over that of PyTorch's, for sequences of the book's lengths."""
     torch.manual_seed(0)
+    return {f"batch {batch}, length {n}": attention(batch, n) for batch, n in [(64, 16), (16, 128)]}
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "book": book,
+    "attention": attention_sizes,
+    "vision": training_throughput,
+}
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
     return {
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "torch": torch.__version__,
-        },
-        "budgets": [
-            {"what": what, "budget": budget, "measured": value}
-            for (what, budget), value in zip(BUDGETS.items(), found, strict=True)
-        ],
-        "attention, our time over that of torch.nn.MultiheadAttention": {
-            f"batch {batch}, length {n}": attention(batch, n) for batch, n in [(64, 16), (16, 128)]
-        },
-        "attention view": view,
-        "chapters (s)": executed,
-        "pages": measured,
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
     }
 
 
+def show(result: dict[str, Any]) -> Table:
+    """A table of what was measured."""
+    table = Table("what", "budget", "measured", "")
+    for row in result.get("book", {}).get("budgets", []):
+        verdict = "within" if row["measured"] <= row["budget"] else "over"
+        table.add_row(row["what"], f"{row['budget']:g}", f"{row['measured']:.3g}", verdict)
+    for size, ratios in result.get("attention", {}).items():
+        for what, value in ratios.items():
+            table.add_row(f"attention, our time over PyTorch's, {size}, {what}", "", f"{value:.2f}", "")
+    for model, found in result.get("vision", {}).items():
+        for peer, ratio in found["ours over theirs"].items():
+            spread = f"{ratio['least']:.2f} to {ratio['most']:.2f}"
+            table.add_row(f"{model}, images/s in training over {peer}'s", "", f"{ratio['median']:.2f}", spread)
+    return table
+
+
 def main() -> None:
-    """Measure, write, and show."""
-    result = measure()
+    """Measure all parts, or those that are named, write, and show."""
+    chosen = sys.argv[1:] or list(PARTS)
+    if unknown := [part for part in chosen if part not in PARTS]:
+        sys.exit(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    result = {"machine": machine()} | {part: PARTS[part]() for part in chosen}
+    RESULT.parent.mkdir(exist_ok=True)
     part = RESULT.with_suffix(".part")
     part.write_text(json.dumps(result, indent=2), encoding="utf-8")
     part.replace(RESULT)
-    table = Table("what", "budget", "measured", "")
-    for row in result["budgets"]:
-        verdict = "within" if row["measured"] <= row["budget"] else "over"
-        table.add_row(row["what"], f"{row['budget']:g}", f"{row['measured']:.3g}", verdict)
-    for size, ratios in result["attention, our time over that of torch.nn.MultiheadAttention"].items():
-        for what, value in ratios.items():
-            table.add_row(f"attention over PyTorch's, {size}, {what}", "", f"{value:.2f}", "")
     console = Console()
-    console.print(table)
+    console.print(show(result))
     console.print(f"written to {RESULT.relative_to(ROOT)}")
 
 

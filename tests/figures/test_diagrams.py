@@ -12,9 +12,17 @@ from reconstructing_transformer.figures import (
     multi_head_diagram,
     show,
     transformer_diagram,
+    vision_transformer_diagram,
 )
 
-ALL = [attention_diagram, multi_head_diagram, encoder_diagram, decoder_diagram, transformer_diagram]
+ALL = [
+    attention_diagram,
+    multi_head_diagram,
+    encoder_diagram,
+    decoder_diagram,
+    transformer_diagram,
+    vision_transformer_diagram,
+]
 DIAGRAMS = pytest.mark.parametrize("draw", ALL)
 
 
@@ -58,6 +66,19 @@ def test_the_whole_has_both_halves():
     boxes = words(transformer_diagram)
     assert [boxes.count(box) for box in ("embedding", "N ×", "add & norm", "softmax")] == [2, 2, 5, 1]
     assert boxes.count("memory") == 1
+
+
+def test_a_vision_transformers_layer_normalises_before_it_adds():
+    boxes = words(vision_transformer_diagram)
+    assert [boxes.count(box) for box in ("norm", "multi-head self-attention", "MLP", "L ×")] == [3, 1, 1, 1]
+    heights = [(text.get_position()[1], text.get_text()) for text in vision_transformer_diagram().axes[0].texts]
+    upwards = [text for _, text in sorted(heights) if text.startswith(("norm", "multi", "MLP", "Eq."))]
+    assert [text.replace("\n", " ") for text in upwards] == [
+        "Eq. 1",
+        *("norm", "multi-head self-attention", "Eq. 2"),
+        *("norm", "MLP", "Eq. 3"),
+        *sorted(("Eq. 4", "norm")),
+    ]
 
 
 @DIAGRAMS

@@ -1,4 +1,4 @@
-"""A training gives the same whatever happens to it: killed and resumed, by one process or two, in one piece or several."""
+"""A training gives the same whatever happens to it: killed and resumed, by one process or two, in pieces or not."""
 
 import json
 import os

@@ -102,7 +102,7 @@ class PreNorm:
 def vision_transformer_diagram() -> Figure:
     """Draw the Vision Transformer, with shapes on the right and the equations' numbers on the left."""
     with book_style():
-        canvas = Canvas(4.75, 6.85)
+        canvas = Canvas(4.45, 6.6)
         column = PreNorm(canvas)
         column.embedding()
         column.layer()

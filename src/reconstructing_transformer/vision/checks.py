@@ -1,8 +1,7 @@
 """Checks: each equation of this part's papers against a reference that this package did not produce.
 
-A reference is `transformers`' Vision Transformer, PyTorch's own modules, or the formula as it is printed, written out in
-NumPy's float64. Each check draws one random case and returns the largest absolute error.
-"""
+A reference is PyTorch's own modules, or the formula as it is printed, written out in NumPy's float64. Each check draws
+one random case and returns the largest absolute error.
 
 import math
 
@@ -175,14 +174,14 @@ def rollout_is_the_formula(rng: np.random.Generator) -> float:
     weights = draw(rng, layers, h, n, n).softmax(-1)
     W = weights.numpy()
 
-    def A(layer: int, a: int, b: int) -> float:
+    def mixed(layer: int, a: int, b: int) -> float:
         return sum(W[layer, head, a, b] for head in range(h)) / h / 2 + (a == b) / 2
 
-    def A_tilde(layer: int, a: int, b: int) -> float:
+    def rolled(layer: int, a: int, b: int) -> float:
         if layer == 0:
-            return A(0, a, b)
-        return sum(A(layer, a, c) * A_tilde(layer - 1, c, b) for c in range(n))
+            return mixed(0, a, b)
+        return sum(mixed(layer, a, c) * rolled(layer - 1, c, b) for c in range(n))
 
     return largest_error(
-        attention_rollout(weights), np.array([[A_tilde(layers - 1, a, b) for b in range(n)] for a in range(n)])
+        attention_rollout(weights), np.array([[rolled(layers - 1, a, b) for b in range(n)] for a in range(n)])
     )

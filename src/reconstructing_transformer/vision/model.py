@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -12,7 +13,8 @@ from reconstructing_transformer.transformer import LayerNorm
 from reconstructing_transformer.vision.attention import MultiHeadSelfAttention
 from reconstructing_transformer.vision.patches import PatchEmbedding, Positions
 
-ACTIVATIONS = {"gelu": functional.gelu, "relu": functional.relu}
+# In place: a linear map's gradient does not need its own output, and memory is what a wide MLP waits for.
+ACTIVATIONS = {"gelu": functional.gelu, "relu": torch.relu_}
 
 
 class MLP(nn.Module):

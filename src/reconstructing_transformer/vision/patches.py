@@ -85,8 +85,8 @@ class PatchEmbedding(nn.Module):
         "dosovitskiy2021-1",
         title="Fixed positions and no class token, by choice",
         reason='The paper learns one vector a position and puts a class token first. `positions="fixed"` adds the '
-        "sines of Vaswani et al. 2017, and `class_token=False` leaves the token out, so that a Vision Transformer of the "
-        "original project can be rebuilt to the last parameter.",
+        "sines of Vaswani et al. 2017, and `class_token=False` leaves the token out, so that a Vision Transformer of "
+        "the original project can be rebuilt to the last parameter.",
     )
     @implements("dosovitskiy2021-1", x_p="patches")
     def forward(self, images: Float[Tensor, "batch C H W"]) -> Float[Tensor, "batch length D"]:

@@ -68,9 +68,12 @@ class Trainer:
         recipe: what decides the outcome.
         digits: what it learns from.
         accelerator: device, processes and precision; one for this machine where None.
+        model: one to train in place of the recipe's own, which must return ten logits.
     """
 
-    def __init__(self, recipe: Recipe, digits: Digits, accelerator: Accelerator | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, digits: Digits, accelerator: Accelerator | None = None, model: nn.Module | None = None
+    ) -> None:
         self.recipe = recipe
         self.accelerator = accelerator or start_processes(recipe.precision)
         if recipe.batch_size % self.accelerator.num_processes:
@@ -82,7 +85,7 @@ class Trainer:
         if len(self.digits) < recipe.batch_size:
             raise TrainingError(f"{len(self.digits)} images don't fill one batch of {recipe.batch_size}")
         torch.manual_seed(recipe.seed)
-        self.model = build(recipe.model, recipe.dropout).to(self.accelerator.device)
+        self.model = (model or build(recipe.model, recipe.dropout)).to(self.accelerator.device)
         averaging = get_ema_multi_avg_fn(recipe.averaging)
         self.averaged = AveragedModel(self.model, multi_avg_fn=averaging) if recipe.averaging else None
         self.optimiser = optimiser_of(self.model, recipe)
