@@ -2,6 +2,7 @@
 
 A reference is PyTorch's own modules, or the formula as it is printed, written out in NumPy's float64. Each check draws
 one random case and returns the largest absolute error.
+"""
 
 import math
 
