@@ -32,6 +32,16 @@ def checkout() -> Path | None:
     return root if (root / "_toc.yml").is_file() and (root / "pyproject.toml").is_file() else None
 
 
+def book_folder(name: str) -> Path:
+    """A folder of the book that the code reads, `models` or `runs`: the checkout's, else what came with the package.
+
+    Args:
+        name: of the folder.
+    """
+    root = checkout()
+    return root / "book" / name if root else Path(__file__).parent / name
+
+
 def digest(data: bytes, algorithm: str) -> str:
     """`algorithm:digest` of some bytes, as records and tables of hashes write it.
 

@@ -1,15 +1,20 @@
 """Records are found, kept and frozen, and nothing takes the place of something better."""
 
+import hashlib
+
 import pytest
 
+from reconstructing_transformer.tracking import store
 from reconstructing_transformer.tracking.lock import hold
-from reconstructing_transformer.tracking.record import RecordError, read_record, write_record
+from reconstructing_transformer.tracking.record import RecordError, Weights, read_record, write_record
 from reconstructing_transformer.tracking.store import (
     StoreError,
+    book_records,
     checkout_root,
     find_record,
     freeze_records,
     keep_record,
+    release_weights,
     stored_records,
 )
 
@@ -119,6 +124,43 @@ def test_a_record_that_is_none_is_not_frozen(finished, folders):
     with pytest.raises(RecordError, match="seed"):
         freeze_records([finished.id], *folders)
     assert not folders[1].exists()
+
+
+@pytest.fixture
+def weighty(finished, folders):
+    """A finished run with its folder of weights, configuration and card."""
+    content = b"weights"
+    weights = Weights(file="model.safetensors", sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+    path = put(finished, folders[0], id="w", model="tiny", weights=weights)
+    path.with_suffix("").mkdir()
+    for name, text in {"model.safetensors": content, "config.json": b"{}", "README.md": b"# Card"}.items():
+        (path.with_suffix("") / name).write_bytes(text)
+    return path
+
+
+def test_weights_are_released_with_configuration_and_card(weighty, folders, tmp_path):
+    folder = release_weights("w", folders[0], tmp_path / "models")
+    assert folder == tmp_path / "models" / "tiny"
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_weights_that_are_not_those_of_the_record_are_not_released(weighty, finished, folders, tmp_path):
+    (weighty.with_suffix("") / "model.safetensors").write_bytes(b"others")
+    with pytest.raises(StoreError, match="not what the record of w names; nothing was released"):
+        release_weights("w", folders[0], tmp_path / "models")
+    put(finished, folders[0], id="bare", weights=None)
+    with pytest.raises(StoreError, match="bare is finished and has no weights"):
+        release_weights("bare", folders[0], tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_the_book_reads_its_own_records_of_one_project(finished, folders, monkeypatch):
+    monkeypatch.setattr(store, "book_folder", lambda name: folders[1].parent / name)
+    put(finished, folders[1], id="a", seed=2)
+    put(finished, folders[1], id="b", seed=1)
+    put(finished, folders[1], id="c", project="another")
+    assert [record.id for record in book_records(finished.project)] == ["b", "a"]
 
 
 def test_a_checkout_is_found_from_within(home):

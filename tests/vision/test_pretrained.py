@@ -6,8 +6,10 @@ import re
 import pytest
 import torch
 
+from reconstructing_transformer._data import book_folder, digest
+from reconstructing_transformer.tracking.store import book_records
 from reconstructing_transformer.vision import RECIPES, from_pretrained, save_pretrained
-from reconstructing_transformer.vision.pretrained import CONFIG, WEIGHTS, PretrainedError
+from reconstructing_transformer.vision.pretrained import CARD, CONFIG, WEIGHTS, PretrainedError, model_card
 from reconstructing_transformer.vision.zoo import MODELS, build
 
 
@@ -48,3 +50,27 @@ def test_a_configuration_that_is_none_is_named(saved, config):
     (saved / CONFIG).write_text(config, encoding="utf-8")
     with pytest.raises(PretrainedError, match="holds no model"):
         from_pretrained(saved)
+
+
+RECORDS = book_records("vision-transformer")
+RELEASED = [record for record in RECORDS if record.seed == 1]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.id)
+def test_each_record_was_made_by_the_recipe_that_the_command_uses(record):
+    assert record.config == RECIPES[record.model].model_dump(exclude={"model", "seed"})
+    assert record.command == f"reconstruct train vision --model {record.model} --seed {record.seed}"
+    assert record.parameters == sum(parameter.numel() for parameter in build(record.model).parameters())
+
+
+@pytest.mark.parametrize("record", RELEASED, ids=lambda record: record.model)
+def test_released_weights_and_card_are_those_of_the_record(record):
+    folder = book_folder("models") / record.model
+    assert digest((folder / WEIGHTS).read_bytes(), "sha256") == f"sha256:{record.weights.sha256}"
+    assert (folder / CARD).read_text(encoding="utf-8") == model_card(record)
+    assert not from_pretrained(record.model).training
+
+
+def test_all_released_weights_fit_in_15_megabytes():
+    assert RELEASED
+    assert sum((book_folder("models") / record.model / WEIGHTS).stat().st_size for record in RELEASED) < 15e6

@@ -77,6 +77,14 @@ def test_training_lowers_the_loss(mnist):
     assert sum(losses[-3:]) / 3 < 0.7 * sum(losses[:3]) / 3
 
 
+def test_mixed_precision_trains_too(mnist):
+    recipe = SMALL.model_copy(update={"epochs": 12, "augmentation": 0.0, "precision": "bf16"})
+    trainer = Trainer(recipe, mnist.train)
+    losses = run_epochs(trainer, 12)
+    assert sum(losses[-3:]) / 3 < 0.9 * sum(losses[:3]) / 3
+    assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
+
+
 def test_the_same_seed_gives_the_same_training_and_another_seed_another(mnist):
     first, again = Trainer(SMALL, mnist.train), Trainer(SMALL, mnist.train)
     assert run_epochs(first, 1) == run_epochs(again, 1)

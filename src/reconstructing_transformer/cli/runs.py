@@ -197,12 +197,17 @@ def freeze(
     into: Annotated[
         Path | None, typer.Option(help="The book's records; `book/runs` of this checkout by itself.")
     ] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Copy the weights, too, into `book/models`, a folder a model.")
+    ] = False,
 ) -> None:
     """Copy records of finished runs into `book/runs`, where the book's tables are made from; all of them or none."""
     from reconstructing_transformer.tracking.record import RecordError
-    from reconstructing_transformer.tracking.store import StoreError, freeze_records
+    from reconstructing_transformer.tracking.store import StoreError, freeze_records, release_weights
 
     try:
+        for run in runs if release else ():
+            typer.echo(release_weights(run, _runs(folder), (into or _frozen()).parent / "models"))
         for path in freeze_records(runs, _runs(folder), into or _frozen()):
             typer.echo(path)
     except (RecordError, StoreError) as error:

@@ -53,6 +53,11 @@ class Equation(Record):
     symbols: dict[str, Symbol] = {}
 
     @property
+    def place(self) -> str:
+        """Where in the paper it stands: a section's number has its sign, an appendix its own name."""
+        return f"§{self.section}" if self.section[0].isdigit() else self.section
+
+    @property
     def label(self) -> str:
         """How the book names the equation: by the paper's number, or by its title where the paper gives none."""
         return self.title if self.number is None else f"Eq. {self.number}"

@@ -105,7 +105,7 @@ class CardWriter:
 
     def _header(self) -> str:
         paper, equation = self.paper, self.equation
-        place = f"{escape(paper.short)}, §{escape(equation.section)}"
+        place = f"{escape(paper.short)}, {escape(equation.place)}"
         page = f", p. {equation.page}" if equation.page else ""
         return f"<header><b>{escape(equation.label)}</b> <span>{place}{page}</span></header>"
 

@@ -35,7 +35,7 @@ def _card_as_markdown(project: Project, equation_id: str) -> str:
         return equation_id
     paper, equation = found
     functions = ", ".join(f"`{fact.name}`" for fact in project.evidence.implementations_of(equation_id))
-    place = f"**{equation.label}** of {paper.short}, §{equation.section}"
+    place = f"**{equation.label}** of {paper.short}, {equation.place}"
     return f"$$\n{equation.plain_latex}\n$$\n\n{place}; computed by {functions}."
 
 

@@ -99,9 +99,7 @@ class Writer:
 
     def _equation_entry(self, paper: Paper, equation: Equation) -> str:
         evidence = self.project.evidence
-        place = f"{escape(paper.short)}, §{escape(equation.section)}" + (
-            f", p. {equation.page}" if equation.page else ""
-        )
+        place = f"{escape(paper.short)}, {escape(equation.place)}" + (f", p. {equation.page}" if equation.page else "")
         functions = ", ".join(
             self._code_link(fact.module, fact.qualname, fact.line) for fact in evidence.implementations_of(equation.id)
         )

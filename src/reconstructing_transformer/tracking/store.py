@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from reconstructing_transformer._data import book_folder, digest, write_whole
 from reconstructing_transformer.tracking.lock import is_training
 from reconstructing_transformer.tracking.record import RecordError, RunRecord, read_record, read_records, write_record
 
@@ -39,6 +40,21 @@ def checkout_root(start: Path) -> Path:
         The nearest folder above it that has the book's table of contents; the folder itself where none has.
     """
     return next((folder for folder in [start, *start.parents] if (folder / "_toc.yml").is_file()), start)
+
+
+def book_records(project: str) -> list[RunRecord]:
+    """The records that the book shows of a project: those of the checkout, else those that came with the package.
+
+    Args:
+        project: its name.
+
+    Returns:
+        The records, by model, seed and start.
+
+    Raises:
+        RecordError: a file in their folder is no record.
+    """
+    return [record for record in read_records(book_folder("runs")) if record.project == project]
 
 
 def stored_records(folders: Sequence[Path]) -> list[Stored]:
@@ -137,3 +153,30 @@ def freeze_records(run_ids: Sequence[str], folder: Path, frozen: Path) -> list[P
                 f"run {one.record.id} is {one.state}; only finished runs can be frozen. Nothing was frozen"
             )
     return [write_record(one.record, frozen / one.record.project) for one in found]
+
+
+def release_weights(run_id: str, folder: Path, models: Path) -> Path:
+    """Put the weights of a finished run where chapters and programs load them from, with configuration and card.
+
+    Args:
+        run_id: the run. What it left lies in the folder of its name beside its record.
+        folder: where the records lie, in their projects' folders.
+        models: the book's folder. The weights go into the folder of the run's model there, in place of older ones.
+
+    Returns:
+        The model's folder.
+
+    Raises:
+        StoreError: the run isn't there or isn't finished, or its weights are not those that its record names.
+        RecordError: the file is no record.
+    """
+    stored = find_record(run_id, [folder])
+    record, source = stored.record, stored.path.with_suffix("")
+    if stored.state != "finished" or record.weights is None:
+        raise StoreError(f"run {run_id} is {stored.state} and has no weights to release; nothing was released")
+    weights = source / record.weights.file
+    if not weights.is_file() or digest(weights.read_bytes(), "sha256") != f"sha256:{record.weights.sha256}":
+        raise StoreError(f"{weights} is not there, or not what the record of {run_id} names; nothing was released")
+    for path in sorted(path for path in source.iterdir() if path.is_file()):
+        write_whole(models / record.model / path.name, path.read_bytes())
+    return models / record.model

@@ -63,7 +63,7 @@ class PatchEmbedding(nn.Module):
         super().__init__()
         if size % P:
             raise ValueError(f"patches of {P} × {P} pixels don't fill an image of {size} × {size}")
-        self.P, self.N = P, (size // P) ** 2
+        self.size, self.P, self.N = size, P, (size // P) ** 2
         self.E = nn.Conv2d(C, D, kernel_size=P, stride=P, bias=bias)
         nn.init.trunc_normal_(self.E.weight, std=(P * P * C) ** -0.5)
         if bias:
@@ -97,7 +97,15 @@ class PatchEmbedding(nn.Module):
 
         Returns:
             One vector a patch, in reading order, behind that of the class token where there is one.
+
+        Raises:
+            ValueError: the images have another size than the embedding was made for.
         """
+        if images.shape[-2:] != (self.size, self.size):
+            raise ValueError(
+                f"the embedding was made for images of {self.size} × {self.size} pixels; "
+                f"got {images.size(-2)} × {images.size(-1)}"
+            )
         # A convolution whose stride is its width meets each patch once: it is `cut`, then a matrix product, in one.
         patches = rearrange(self.E(images), "batch D rows columns -> batch (rows columns) D")
         if self.x_class is None:

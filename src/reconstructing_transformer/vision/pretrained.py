@@ -1,7 +1,6 @@
 """Trained weights on disk: safetensors, a configuration, and a model card that is made from the run's record."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -9,7 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from reconstructing_transformer._data import checkout, write_whole
+from reconstructing_transformer._data import book_folder, write_whole
 from reconstructing_transformer.tracking.record import RunRecord
 from reconstructing_transformer.vision.recipe import Recipe
 from reconstructing_transformer.vision.transforms import MEAN, STD
@@ -61,10 +60,7 @@ def released(name: str) -> Path:
     """
     if name not in MODELS:
         raise PretrainedError(f"no model “{name}”; there are {', '.join(MODELS)}")
-    root = checkout()
-    folder = (
-        root / "book" / "models" / name if root else Path(str(files("reconstructing_transformer"))) / "models" / name
-    )
+    folder = book_folder("models") / name
     if not (folder / WEIGHTS).is_file():
         raise PretrainedError(
             f"{name} was not released with this installation ({folder} has no {WEIGHTS}); train it first"
@@ -124,9 +120,9 @@ tags: [vision, mnist, safetensors]
 
 # {record.model}, MNIST
 
-One of the five models for MNIST of “Reconstructing the Transformer”: {record.parameters:,} parameters, trained from
-fresh weights on {record.dataset.splits["train"]:,} digits. Its input are 28 × 28 grey pixels, white ink on black,
-scaled to 0…1 and normalised with mean {MEAN} and deviation {STD}; it returns ten logits.
+One of the models for MNIST of “Reconstructing the Transformer”: {record.parameters:,} parameters, trained from
+fresh weights on {record.dataset.splits["train"]:,} digits. It reads 28 × 28 grey pixels, white ink on black, scaled
+to 0…1 and normalised with mean {MEAN} and deviation {STD}, and returns ten logits.
 
 ```python
 from reconstructing_transformer.vision import from_pretrained
