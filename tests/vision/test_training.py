@@ -13,15 +13,13 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from reconstructing_transformer.tracking.checkpoint import CheckpointError
+from reconstructing_transformer.tracking.checkpoint import CHECKPOINT, CheckpointError, find_interrupted
 from reconstructing_transformer.tracking.record import RunRecord, read_record
 from reconstructing_transformer.vision.recipe import RECIPES, Recipe
 from reconstructing_transformer.vision.training import (
-    CHECKPOINT,
     PROJECT,
     Trainer,
     TrainingError,
-    interrupted,
     optimiser_of,
 )
 from reconstructing_transformer.vision.zoo import MODELS
@@ -125,12 +123,12 @@ def test_a_checkpoint_that_was_cut_off_or_is_of_another_model_is_named(mnist, tm
 
 
 def test_resuming_needs_a_checkpoint_of_the_same_recipe(mnist, tmp_path):
-    with pytest.raises(TrainingError, match=r"no interrupted training of this recipe.*leave out --resume"):
-        interrupted(SMALL, tmp_path)
+    with pytest.raises(CheckpointError, match=r"no interrupted training of this recipe.*leave out --resume"):
+        find_interrupted(SMALL.model_dump(), tmp_path)
     Trainer(SMALL, mnist.train).save(tmp_path / "small-vit-seed1-aaaaaa" / CHECKPOINT)
-    assert interrupted(SMALL, tmp_path).name == "small-vit-seed1-aaaaaa"
-    with pytest.raises(TrainingError, match="small-vit-seed1-aaaaaa differs in learning_rate"):
-        interrupted(SMALL.model_copy(update={"learning_rate": 2e-3}), tmp_path)
+    assert find_interrupted(SMALL.model_dump(), tmp_path).name == "small-vit-seed1-aaaaaa"
+    with pytest.raises(CheckpointError, match="small-vit-seed1-aaaaaa differs in learning_rate"):
+        find_interrupted(SMALL.model_copy(update={"learning_rate": 2e-3}).model_dump(), tmp_path)
 
 
 def test_a_loss_that_is_no_number_stops_the_training_and_names_the_step(mnist):

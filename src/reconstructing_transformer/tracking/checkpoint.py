@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from reconstructing_transformer._data import write_whole
 
+CHECKPOINT = "checkpoint.safetensors"
+
 
 class CheckpointError(RuntimeError):
-    """A checkpoint can't be read, or is one of another model. The message names the file and what to do."""
+    """A checkpoint can't be read, is one of another model, or isn't there. The message says which and what to do."""
 
 
 def _own_tensors(module: nn.Module) -> dict[str, Tensor]:
@@ -99,3 +101,31 @@ def _load(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
             f"{' and more' if len(differ) > 4 else ''}; train anew, or give the settings that it was made with"
         )
     module.load_state_dict(tensors, strict=False)
+
+
+def find_interrupted(recipe: Mapping[str, Any], folder: Path) -> Path:
+    """Find the training that `--resume` goes on with: the latest that has a checkpoint of this recipe.
+
+    Args:
+        recipe: it must be the same to the last setting.
+        folder: where the project's runs are.
+
+    Returns:
+        The run's folder; its name is the run's id.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    differing = []
+    for path in sorted(folder.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            with safe_open(path, framework="pt") as file:
+                theirs = json.loads((file.metadata() or {})["training"])["progress"]["recipe"]
+        except (OSError, SafetensorError, KeyError, ValueError):
+            continue
+        if theirs == recipe:
+            return path.parent
+        unlike = [key for key, value in recipe.items() if theirs.get(key) != value]
+        differing.append(f"{path.parent.name} differs in {', '.join(unlike)}")
+    hint = f" ({'; '.join(differing[:3])})" if differing else ""
+    raise CheckpointError(f"no interrupted training of this recipe in {folder}{hint}; leave out --resume to start one")

@@ -1,7 +1,6 @@
 """Training a model on MNIST: on one processor or several, once or in pieces, always with the same result."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,17 +9,19 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors import SafetensorError, safe_open
 from torch import nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from reconstructing_transformer._data import write_whole
-from reconstructing_transformer.tracking.checkpoint import load_checkpoint, save_checkpoint
+from reconstructing_transformer.tracking.checkpoint import (
+    CHECKPOINT,
+    find_interrupted,
+    load_checkpoint,
+    save_checkpoint,
+)
 from reconstructing_transformer.tracking.environment import describe_device
-from reconstructing_transformer.tracking.processes import start_processes
+from reconstructing_transformer.tracking.processes import progress_bar, start_processes
 from reconstructing_transformer.tracking.record import Dataset, read_record
 from reconstructing_transformer.tracking.run import Run, new_run_id, track
 from reconstructing_transformer.vision.data import FILES, Digits, Mnist
@@ -31,7 +32,6 @@ from reconstructing_transformer.vision.transforms import augmentation
 from reconstructing_transformer.vision.zoo import build
 
 PROJECT = "vision-transformer"
-CHECKPOINT = "checkpoint.safetensors"
 EVERY = 50  # steps between two rows of the history
 
 
@@ -197,52 +197,6 @@ class Trainer:
         return progress
 
 
-def interrupted(recipe: Recipe, folder: Path) -> Path:
-    """The folder of the training that `--resume` goes on with: the latest that has a checkpoint of this recipe.
-
-    Args:
-        recipe: it must be the same to the last setting.
-        folder: where the project's runs are.
-
-    Returns:
-        The run's folder; its name is the run's id.
-
-    Raises:
-        TrainingError: there is none.
-    """
-    differing = []
-    for path in sorted(folder.glob(f"*/{CHECKPOINT}"), key=lambda path: path.stat().st_mtime, reverse=True):
-        try:
-            with safe_open(path, framework="pt") as file:
-                theirs = json.loads((file.metadata() or {})["training"])["progress"]["recipe"]
-        except (OSError, SafetensorError, KeyError, ValueError):
-            continue
-        if theirs == recipe.model_dump():
-            return path.parent
-        if theirs["model"] == recipe.model:
-            unlike = [key for key, value in recipe.model_dump().items() if theirs.get(key) != value]
-            differing.append(f"{path.parent.name} differs in {', '.join(unlike)}")
-    hint = f" ({'; '.join(differing[:3])})" if differing else ""
-    raise TrainingError(f"no interrupted training of this recipe in {folder}{hint}; leave out --resume to start one")
-
-
-@contextlib.contextmanager
-def progress_bar(accelerator: Accelerator, steps: int, done: int) -> Iterator[Any]:
-    """A bar with the loss, images per second and the time left, on the first process; on the others, nothing to see."""
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("loss {task.fields[loss]:.3f}  {task.fields[rate]:,.0f} images/s  val. {task.fields[seen]}"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    quiet = not accelerator.is_main_process
-    with Progress(*columns, console=console, disable=quiet, redirect_stdout=False, redirect_stderr=False) as bar:
-        task = bar.add_task("train", total=steps, completed=done, epoch=0, loss=float("nan"), rate=0.0, seen="–")
-        yield lambda **fields: bar.update(task, **fields)
-
-
 def _one_epoch(trainer: Trainer, run: Run, show: Any) -> None:  # noqa: ANN401 (a function with keywords)
     recipe, losses, begun = trainer.recipe, [], time.monotonic()
     for loss in trainer.train_epoch():
@@ -284,7 +238,7 @@ def train(recipe: Recipe, mnist: Mnist, *, runs: Path, command: str, resume: boo
     accelerator = start_processes(recipe.precision)
     trainer = Trainer(recipe, mnist.train, accelerator)
     validation, test = (digits.to(accelerator.device) for digits in (mnist.validation, mnist.test))
-    folder = interrupted(recipe, runs / PROJECT) if resume else None
+    folder = find_interrupted(recipe.model_dump(), runs / PROJECT) if resume else None
     before = trainer.load(folder / CHECKPOINT) if folder else {"history": (), "elapsed": 0.0}
     with track(
         project=PROJECT,
@@ -306,7 +260,7 @@ def train(recipe: Recipe, mnist: Mnist, *, runs: Path, command: str, resume: boo
         is_main=accelerator.is_main_process,
     ) as run:
         folder = runs / PROJECT / run.id
-        with progress_bar(accelerator, recipe.epochs * trainer.steps_per_epoch, trainer.step) as show:
+        with progress_bar(accelerator, recipe.epochs * trainer.steps_per_epoch, trainer.step, "images") as show:
             while trainer.epoch < recipe.epochs:
                 _one_epoch(trainer, run, show)
                 seen = scores(shared_logits(trainer.result, validation, accelerator), validation.labels)
