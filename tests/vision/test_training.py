@@ -14,13 +14,13 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from reconstructing_transformer.tracking.checkpoint import CHECKPOINT, CheckpointError, find_interrupted
+from reconstructing_transformer.tracking.optimiser import adamw
 from reconstructing_transformer.tracking.record import RunRecord, read_record
 from reconstructing_transformer.vision.recipe import RECIPES, Recipe
 from reconstructing_transformer.vision.training import (
     PROJECT,
     Trainer,
     TrainingError,
-    optimiser_of,
 )
 from reconstructing_transformer.vision.zoo import MODELS
 
@@ -61,7 +61,7 @@ def test_every_model_has_a_recipe_of_at_most_half_the_published_epochs():
 
 def test_weight_decay_leaves_biases_and_gains_alone():
     model = MODELS["paper-vit"]()
-    decayed, spared = optimiser_of(model, SMALL).param_groups
+    decayed, spared = adamw(model, SMALL.learning_rate, SMALL.weight_decay).param_groups
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert decayed["weight_decay"] == SMALL.weight_decay
     assert spared["weight_decay"] == 0

@@ -13,6 +13,10 @@ from reconstructing_transformer.transformer import LayerNorm
 from reconstructing_transformer.vision.attention import MultiHeadSelfAttention
 from reconstructing_transformer.vision.patches import PatchEmbedding, Positions
 
+# Numbers between an MLP's two maps that are held at once. A processor's core has about that much room close by (1 MiB);
+# with all patches of a batch at once, a wide MLP spends most of its time waiting for memory.
+CACHED = 2**18
+
 # In place: a linear map's gradient does not need its own output, and memory is what a wide MLP waits for.
 ACTIVATIONS = {"gelu": functional.gelu, "relu": torch.relu_}
 
@@ -43,6 +47,13 @@ class MLP(nn.Module):
         Returns:
             One vector a patch.
         """
+        if z.is_cpu:
+            # A patch's vector depends on no other, so they can go some at a time: as many as a cache has room for.
+            some = z.flatten(0, -2).split(max(1, CACHED // self.inner.out_features))
+            return torch.cat([self._think(patches) for patches in some]).view_as(z)
+        return self._think(z)
+
+    def _think(self, z: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         return self.outer(self.activation(self.inner(z)))
 
 

@@ -21,6 +21,7 @@ from reconstructing_transformer.tracking.checkpoint import (
     save_checkpoint,
 )
 from reconstructing_transformer.tracking.environment import describe_device
+from reconstructing_transformer.tracking.optimiser import adamw
 from reconstructing_transformer.tracking.processes import progress_bar, start_processes
 from reconstructing_transformer.tracking.record import Dataset, read_record
 from reconstructing_transformer.tracking.run import Run, new_run_id, track
@@ -37,24 +38,6 @@ EVERY = 50  # steps between two rows of the history
 
 class TrainingError(RuntimeError):
     """A training can't begin, or can't go on. The message says why and what to do."""
-
-
-def optimiser_of(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW, whose weight decay leaves biases and gains alone.
-
-    Args:
-        model: its parameters.
-        recipe: weight decay and learning rate.
-
-    Returns:
-        The optimiser.
-    """
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
 
 
 class Trainer:
@@ -88,7 +71,7 @@ class Trainer:
         self.model = (model or build(recipe.model, recipe.dropout)).to(self.accelerator.device)
         averaging = get_ema_multi_avg_fn(recipe.averaging)
         self.averaged = AveragedModel(self.model, multi_avg_fn=averaging) if recipe.averaging else None
-        self.optimiser = optimiser_of(self.model, recipe)
+        self.optimiser = adamw(self.model, recipe.learning_rate, recipe.weight_decay)
         self.wrapped, self._prepared = self.accelerator.prepare(self.model, self.optimiser)
         self.move = augmentation(recipe.augmentation)
         self.epoch = 0
