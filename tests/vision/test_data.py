@@ -116,16 +116,20 @@ def test_a_file_that_was_altered_is_named_and_fetched_again(empty, files, mirror
     assert (cache / "train-labels-idx1-ubyte").read_bytes() == files["train-labels-idx1-ubyte"]
 
 
-def test_a_gzip_that_was_cut_off_is_named(empty, files, mirror, monkeypatch, caplog):
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:5000], lambda whole: whole[:3000] + bytes(1000) + whole[4000:]], ids=["cut", "hole"]
+)
+def test_a_damaged_gzip_is_named(empty, files, mirror, monkeypatch, caplog, damage):
     own = empty / "own" / "mnist"
     put(own, files, packed=True)
     cut = own / "t10k-images-idx3-ubyte.gz"
-    cut.write_bytes(cut.read_bytes()[:5000])
+    damaged = damage(cut.read_bytes())
+    cut.write_bytes(damaged)
     monkeypatch.setenv("RECONSTRUCT_DATA", str(empty / "own"))
     with caplog.at_level(logging.WARNING):
         assert fetch() == files
     assert "t10k-images-idx3-ubyte" in caplog.text
-    assert len(cut.read_bytes()) == 5000  # the user's own file is left as it is
+    assert cut.read_bytes() == damaged  # the user's own file is left as it is
 
 
 def test_a_mirror_that_sends_the_wrong_file_is_not_believed(empty, mirror, monkeypatch):

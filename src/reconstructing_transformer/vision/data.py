@@ -6,6 +6,7 @@ import io
 import logging
 import tempfile
 import urllib.error
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +69,8 @@ def _unpacked(path: Path) -> bytes | None:
             data = candidate.read_bytes()
             try:
                 return gzip.decompress(data) if candidate.suffix == ".gz" else data
-            except (OSError, EOFError):
-                return b""  # a gzip that was cut off: as good as altered
+            except (OSError, EOFError, zlib.error):
+                return b""  # a gzip that was cut off or damaged
     return None
 
 
