@@ -64,6 +64,23 @@ def test_view_and_data_hold_the_same_weights(recording, folder):
     assert (seen.view(weights.shape) / 255 - weights).abs().max() <= 0.5 / 255 + 1e-6
 
 
+def test_the_data_say_what_rows_and_columns_are(folder):
+    weights = torch.rand(2, 3, 3, 3).softmax(-1)
+
+    def axes(**names) -> dict[str, list[str]]:
+        show_attention(weights, TOKENS, **names, **WORDS)
+        return {axis["name"]: axis["labels"] for axis in json.loads((folder / "heads.data.json").read_text())["axes"]}
+
+    turned = axes(rows=["head 1", "head 2"], columns=["layer 1", "layer 2", "layer 3"])
+    assert list(turned) == ["head", "layer", "query", "key"]
+    assert turned["layer"] == ["layer 1", "layer 2", "layer 3"]
+    assert list(axes(rows=["first word", "last word"])) == ["layer", "head", "query", "key"]
+    means = axes(rows=["mean", "largest"], columns=["layer 1", "layer 2", "layer 3"])
+    assert list(means) == ["head", "layer", "query", "key"]
+    alike = axes(rows=["layer 1", "layer 2"], columns=["layer 7", "layer 8", "layer 9"])
+    assert list(alike) == ["layer", "head", "query", "key"]
+
+
 def test_the_still_figure_stands_inside_the_view(recording):
     figure = show_attention(recording, TOKENS, at="encoder.*", **WORDS)
     page = BeautifulSoup(figure.view, "html.parser")

@@ -1,6 +1,7 @@
 """Attention to be explored, in one call: the view for the page, the figure that stands in for it, the data of both."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from typing import Protocol, runtime_checkable
@@ -127,6 +128,13 @@ def _still_images(
     return figure
 
 
+def _kind(names: Sequence[str], usual: str) -> str:
+    """What the rows or columns of a grid are, for its data: “layer” where each is called “layer” and a number."""
+    numbered = [re.fullmatch(r"(\w+) \d+", name) for name in names]
+    kinds = {match[1] if match else usual for match in numbered}
+    return kinds.pop() if len(kinds) == 1 else usual
+
+
 def show_attention(
     recorded: Float[Tensor, "..."] | Mapping[str, Recorded],
     queries: Sequence[str] | None = None,
@@ -172,7 +180,11 @@ def show_attention(
         figure = _still_maps(weights, view.queries, view.keys, view.rows, view.columns)
     else:
         figure = _still_images(weights, image, start.query or 0, view.rows, view.columns)
-    named = {"layer": view.rows, "head": view.columns, "query": view.queries, "key": view.keys}
+    column = _kind(view.columns, "head")
+    row = _kind(view.rows, "head" if column == "layer" else "layer")
+    if row == column:
+        row, column = "layer", "head"
+    named = {row: view.rows, column: view.columns, "query": view.queries, "key": view.keys}
     own_data(figure, labelled(weights, **named))
     if rollout is not None:
         own_data(figure, labelled(rollout, query=view.queries, key=view.keys))
