@@ -123,5 +123,5 @@ def test_at_the_start_the_class_token_says_nothing_and_places_hardly_differ():
 
 
 def test_an_image_of_another_size_is_rejected(images):
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="images of 12 × 12 pixels; got 16 × 16"):
         embedding_of(images)(torch.randn(2, 3, 16, 16, dtype=torch.float64))

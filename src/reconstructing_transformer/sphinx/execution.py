@@ -39,7 +39,6 @@ def is_chapter(path: Path) -> bool:
 def settle_kernels(folder: Path) -> None:
     """Give each kernel one thread, so that chapters run side by side and sums come out alike, and keep it quiet."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # tqdm asks for widgets; a page has none
     os.environ["RECONSTRUCT_FIGURES"] = str(folder / ".figures")
     profile = folder / ".ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -19,6 +20,8 @@ def start_processes(precision: str = "no") -> Accelerator:
     Returns:
         The accelerator. Where there is none but the processor, it is told so: it would not look for other processes.
     """
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()  # a notebook may train in one precision, then in another
     return Accelerator(cpu=not torch.accelerator.is_available(), mixed_precision=precision)
 
 
