@@ -2,37 +2,15 @@
 
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from reconstructing_transformer.cli.complaints import complain
-
-Runs = Annotated[Path, typer.Option(help="Folder of the run records.")]
-
-
-def _recipe(model: str, changes: dict[str, Any]) -> Any:  # noqa: ANN401 (its type is slow to import)
-    from pydantic import ValidationError
-
-    from reconstructing_transformer.vision.recipe import RECIPES, Recipe
-
-    if model not in RECIPES:
-        complain(f"no model “{model}”; there are {', '.join(RECIPES)}")
-    try:
-        return Recipe(**RECIPES[model].model_dump() | changes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-") if first["loc"] else "the recipe"
-        complain(f"{option}: {first['msg']}; got {first['input']!r}")
-
-
-def _command() -> str:
-    """What was typed, under the name that everybody can type."""
-    return shlex.join(["reconstruct", *[argument for argument in sys.argv[1:] if argument != "--resume"]])
+from reconstructing_transformer.cli.recipes import Runs, changed, typed
 
 
 def train_vision(
@@ -61,7 +39,9 @@ def train_vision(
         "learning_rate": learning_rate, "augmentation": augmentation, "averaging": averaging, "dropout": dropout,
         "examples": examples, "precision": precision,
     }  # fmt: skip
-    recipe = _recipe(model, {name: value for name, value in given.items() if value is not None})
+    from reconstructing_transformer.vision.recipe import RECIPES
+
+    recipe = changed(RECIPES, model, given)
     from reconstructing_transformer.tracking.checkpoint import CheckpointError
     from reconstructing_transformer.tracking.lock import RunError
     from reconstructing_transformer.tracking.record import read_record
@@ -69,7 +49,7 @@ def train_vision(
     from reconstructing_transformer.vision.training import PROJECT, TrainingError, train
 
     try:
-        folder = train(recipe, load_mnist(), runs=runs, command=_command(), resume=resume)
+        folder = train(recipe, load_mnist(), runs=runs, command=typed(), resume=resume)
     except (DataError, TrainingError, CheckpointError, RunError) as error:
         complain(str(error))
     if os.environ.get("RANK", "0") == "0":

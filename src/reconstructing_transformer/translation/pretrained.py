@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
@@ -33,10 +33,11 @@ class Config(BaseModel):
     d_ff: int
     h: int
     norm_first: bool
+    longest: int = Field(gt=0, description="Pieces of the longest source that it has learned from.")
 
     def build(self) -> TranslationModel:
         """Make the model, with fresh weights."""
-        return TranslationModel(**self.model_dump(), dropout=0.0)
+        return TranslationModel(**self.model_dump(exclude={"longest"}), dropout=0.0)
 
 
 def save_pretrained(
@@ -65,14 +66,14 @@ def save_pretrained(
     return folder / WEIGHTS
 
 
-def load_pretrained(where: str | Path) -> tuple[TranslationModel, Tokeniser]:
+def load_pretrained(where: str | Path) -> tuple[TranslationModel, Tokeniser, Config]:
     """Load a trained translator, in evaluation mode, in single precision.
 
     Args:
         where: a folder that `save_pretrained` wrote, or the name of a released model.
 
     Returns:
-        The model and its tokeniser.
+        The model, its tokeniser and its configuration.
 
     Raises:
         PretrainedError: there is no translator, or its files don't fit together.
@@ -81,7 +82,8 @@ def load_pretrained(where: str | Path) -> tuple[TranslationModel, Tokeniser]:
     if not (folder / WEIGHTS).is_file():
         raise PretrainedError(f"{folder} has no {WEIGHTS}: name a released model, or a folder that a training wrote")
     try:
-        model = Config.model_validate_json((folder / CONFIG).read_bytes()).build()
+        config = Config.model_validate_json((folder / CONFIG).read_bytes())
+        model = config.build()
         tokeniser = Tokeniser.load(folder)
         tensors = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
     except (OSError, ValidationError, ValueError, SafetensorError, TokeniserError) as error:
@@ -92,7 +94,7 @@ def load_pretrained(where: str | Path) -> tuple[TranslationModel, Tokeniser]:
     ):
         raise PretrainedError(f"the files in {folder} are not of one translator; take all of them from one run")
     model.load_state_dict(tensors, strict=False)
-    return model.eval(), tokeniser
+    return model.eval(), tokeniser, config
 
 
 def model_card(record: RunRecord, licence: str, attribution: str) -> str:

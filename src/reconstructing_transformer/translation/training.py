@@ -10,8 +10,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 
 from reconstructing_transformer._data import write_whole
@@ -26,14 +24,14 @@ from reconstructing_transformer.tracking.optimiser import adamw
 from reconstructing_transformer.tracking.processes import progress_bar, start_processes
 from reconstructing_transformer.tracking.record import Dataset, read_record
 from reconstructing_transformer.tracking.run import Run, new_run_id, track
-from reconstructing_transformer.transformer import padding_mask
 from reconstructing_transformer.translation.batches import Batch, collate, share, token_batches
 from reconstructing_transformer.translation.corpora import Corpus
 from reconstructing_transformer.translation.evaluation import bleu, chrf, perplexity, translate_all
 from reconstructing_transformer.translation.model import TranslationModel
+from reconstructing_transformer.translation.objective import Objective
 from reconstructing_transformer.translation.pretrained import CARD, Config, model_card, save_pretrained
 from reconstructing_transformer.translation.recipe import Recipe
-from reconstructing_transformer.translation.tokeniser import PAD, Tokeniser
+from reconstructing_transformer.translation.tokeniser import Tokeniser
 
 PROJECT = "machine-translation"
 EVERY = 20  # steps between two rows of the history
@@ -41,57 +39,6 @@ EVERY = 20  # steps between two rows of the history
 
 class TrainingError(RuntimeError):
     """A training can't begin, or can't go on. The message says why and what to do."""
-
-
-def packed_loss(
-    model: TranslationModel, states: Tensor, written: Tensor, epsilon: float, reduction: str = "sum"
-) -> Tensor:
-    """Label-smoothed cross-entropy of the tokens that were written, and of no padding.
-
-    Padding is left out before the last layer, not after: scoring the vocabulary is a good part of all work, and a place
-    where nothing stands needs no score.
-
-    Args:
-        model: whose last layer it is.
-        states: what `decode` made of the target, one vector a place.
-        written: the tokens that should follow, padding where there is none.
-        epsilon: share of the probability that is spread over the whole vocabulary.
-        reduction: `"sum"` or `"mean"`.
-
-    Returns:
-        The loss, in nats.
-    """
-    real = written != PAD
-    logits = model.logits(states[real]).float()
-    return functional.cross_entropy(logits, written[real], label_smoothing=epsilon, reduction=reduction)
-
-
-class Objective(nn.Module):
-    """What is minimised, as a module: several processes share the gradients of what is called, and it is this.
-
-    Args:
-        model: the translator.
-        epsilon: of the label smoothing.
-    """
-
-    def __init__(self, model: TranslationModel, epsilon: float) -> None:
-        super().__init__()
-        self.model = model
-        self.epsilon = epsilon
-
-    def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """Sum the loss of all tokens of the targets.
-
-        Args:
-            source: tokens of the sources, padded.
-            target: tokens of the targets from BEGIN to END, padded.
-
-        Returns:
-            The loss, in nats.
-        """
-        mask = padding_mask(source, PAD)
-        states = self.model.decode(target[:, :-1], self.model.encode(source, mask), mask)
-        return packed_loss(self.model, states, target[:, 1:], self.epsilon)
 
 
 def learn_tokeniser(recipe: Recipe, corpus: Corpus) -> tuple[Tokeniser, int]:
@@ -135,7 +82,7 @@ class Trainer:
         self.accelerator = accelerator or start_processes(recipe.precision)
         german, english = zip(*corpus.train, strict=True)
         self.pairs = list(zip(tokeniser.encode(german), tokeniser.encode(english), strict=True))
-        self._source_lengths, self._target_lengths = (list(map(len, side)) for side in zip(*self.pairs, strict=True))
+        self.source_lengths, self.target_lengths = (list(map(len, side)) for side in zip(*self.pairs, strict=True))
         torch.manual_seed(recipe.seed)
         self.model = TranslationModel(
             len(tokeniser), target_tokens, recipe.N, recipe.d_model, recipe.d_ff, recipe.h, recipe.dropout,
@@ -157,7 +104,7 @@ class Trainer:
 
     def _epoch(self, epoch: int) -> list[list[int]]:
         budget, seed = self.recipe.batch_tokens, self.recipe.seed
-        return token_batches(self._source_lengths, self._target_lengths, budget, seed=seed, epoch=epoch)
+        return token_batches(self.source_lengths, self.target_lengths, budget, seed=seed, epoch=epoch)
 
     def _pieces(self, chosen: list[int]) -> list[Batch]:
         """This process's share of a batch, in micro-batches."""
@@ -183,7 +130,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = recipe.rate(self.step, self.steps)
         self.wrapped.train()
-        tokens = sum(self._target_lengths[index] + 1 for index in chosen)
+        tokens = sum(self.target_lengths[index] + 1 for index in chosen)
         total = torch.zeros((), device=self.accelerator.device)
         pieces = self._pieces(chosen)
         for number, piece in enumerate(pieces, start=1):
@@ -346,7 +293,7 @@ def train(recipe: Recipe, corpus: Corpus, *, runs: Path, command: str, resume: b
         if accelerator.is_main_process:
             _judge(trainer, tokeniser, corpus, run)
             config = Config(
-                vocabulary=len(tokeniser), target_tokens=target_tokens,
+                vocabulary=len(tokeniser), target_tokens=target_tokens, longest=max(trainer.source_lengths),
                 **recipe.model_dump(include={"N", "d_model", "d_ff", "h", "norm_first"}),
             )  # fmt: skip
             run.keep(save_pretrained(trainer.result, tokeniser, config, folder, half=True))
