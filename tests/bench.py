@@ -24,6 +24,8 @@ from torch import nn
 
 from reconstructing_transformer.transformer import MultiHeadAttention
 from tests.bench_attention_view import attention_view_frames
+from tests.bench_packing import packing_speed
+from tests.bench_translation import decoding_speed
 from tests.bench_vision import training_throughput
 from tests.site.reading import launch, serve
 
@@ -163,6 +165,8 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "book": book,
     "attention": attention_sizes,
     "vision": training_throughput,
+    "decoding": decoding_speed,
+    "packing": packing_speed,
 }
 
 
@@ -188,6 +192,15 @@ def show(result: dict[str, Any]) -> Table:
         for peer, ratio in found["ours over theirs"].items():
             spread = f"{ratio['least']:.2f} to {ratio['most']:.2f}"
             table.add_row(f"{model}, images/s in training over {peer}'s", "", f"{ratio['median']:.2f}", spread)
+    for batch, found in result.get("decoding", {}).items():
+        for ours, others in found["theirs over ours"].items():
+            for other, ratio in others.items():
+                spread = f"{ratio['least']:.2f} to {ratio['most']:.2f}"
+                table.add_row(f"{batch}, {ours}: time of {other} over ours", "", f"{ratio['median']:.2f}", spread)
+    for model, found in result.get("packing", {}).items():
+        ratio = found["ours over padded random batches"]
+        spread = f"{ratio['least']:.2f} to {ratio['most']:.2f}"
+        table.add_row(f"{model}, target tokens/s over padded random batches", "", f"{ratio['median']:.2f}", spread)
     return table
 
 

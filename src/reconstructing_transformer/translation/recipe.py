@@ -54,12 +54,12 @@ class Recipe(BaseModel):
         return self.learning_rate * (steps - step) / max(1, steps - rise)
 
 
-_SMALL = Recipe(name="multi30k-small", corpus="multi30k", d_model=192, d_ff=512, dropout=0.12, epochs=14)
+_SMALL = Recipe(name="multi30k-small", corpus="multi30k", d_model=192, d_ff=512, dropout=0.12, epochs=10)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe(name="multi30k-base", corpus="multi30k", dropout=0.2, epochs=16),
+        Recipe(name="multi30k-base", corpus="multi30k", d_ff=512, dropout=0.2, epochs=14),
         _SMALL,
         # What the small model owes to two of its parts: the same without them.
         _SMALL.model_copy(update={"name": "multi30k-unsmoothed", "label_smoothing": 0.0}),
