@@ -173,6 +173,9 @@ def test_the_translator_of_a_run_reaches_what_its_record_says(run):
     # Its weights were rounded to half precision when they were written.
     assert bleu(written, english).value == pytest.approx(record.metrics["bleu"].value, abs=2)
     assert not (folder / CHECKPOINT).exists()
+    kept = (folder / "test.en").read_text(encoding="utf-8").splitlines()
+    assert bleu(kept, english).value == pytest.approx(record.metrics["bleu"].value)
+    assert len((folder / "test-greedy.en").read_text(encoding="utf-8").splitlines()) == len(english)
 
 
 def test_a_model_card_has_every_number_from_the_record(run):

@@ -209,14 +209,16 @@ def _one_epoch(trainer: Trainer, run: Run, show: Any) -> None:  # noqa: ANN401 (
         recent.clear()
 
 
-def _judge(trainer: Trainer, tokeniser: Tokeniser, corpus: Corpus, run: Run) -> None:
-    """Translate the test set, once, in each of the ways that the book compares."""
+def _judge(trainer: Trainer, tokeniser: Tokeniser, corpus: Corpus, run: Run, folder: Path) -> None:
+    """Translate the test set, once, in each of the ways that the book compares, and keep what was written."""
     german, english = zip(*corpus.test, strict=True)
     ways = {"": (trainer.result, 5), " greedy": (trainer.result, 1)}
     if trainer.averaged.n_averaged:
         ways[" without averaging"] = (trainer.model, 5)
     for way, (model, beam_size) in ways.items():
         translated = translate_all(model, tokeniser, german, beam_size=beam_size)
+        lines = "".join(f"{' '.join(sentence.split())}\n" for sentence in translated)
+        write_whole(folder / f"test{way.replace(' ', '-')}.en", lines.encode())
         measured = bleu(translated, english)
         how = f"beam {beam_size}, length penalty 0.6" if beam_size > 1 else "greedy"
         run.measure(f"bleu{way}", measured.value, definition=f"{measured.signature}, {how}", split="test")
@@ -237,7 +239,8 @@ def train(recipe: Recipe, corpus: Corpus, *, runs: Path, command: str, resume: b
         resume: go on with the training of this recipe that was interrupted last.
 
     Returns:
-        The run's folder, with weights, tokeniser, configuration and card; its record lies beside it.
+        The run's folder, with weights, tokeniser, configuration, card, and what was written of the test set; its record
+        lies beside it.
 
     Raises:
         TrainingError: the loss is no number any more.
@@ -291,7 +294,7 @@ def train(recipe: Recipe, corpus: Corpus, *, runs: Path, command: str, resume: b
             split="validation",
         )
         if accelerator.is_main_process:
-            _judge(trainer, tokeniser, corpus, run)
+            _judge(trainer, tokeniser, corpus, run, folder)
             config = Config(
                 vocabulary=len(tokeniser), target_tokens=target_tokens, longest=max(trainer.source_lengths),
                 **recipe.model_dump(include={"N", "d_model", "d_ff", "h", "norm_first"}),
