@@ -36,7 +36,7 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=0.01, ge=0, description="Of matrices; biases and gains are left alone.")
     label_smoothing: Share = 0.1
     clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient.")
-    averaged: int = Field(default=5, ge=1, description="Checkpoints whose mean is kept (§6.1); 1: the last alone.")
+    averaged: int = Field(default=3, ge=1, description="Checkpoints whose mean is kept (§6.1); 1: the last alone.")
     precision: Literal["no", "fp16", "bf16"] = "no"
 
     def rate(self, step: int, steps: int) -> float:
@@ -54,12 +54,14 @@ class Recipe(BaseModel):
         return self.learning_rate * (steps - step) / max(1, steps - rise)
 
 
-_SMALL = Recipe(name="multi30k-small", corpus="multi30k", d_model=192, d_ff=512, dropout=0.12, epochs=10)
+_SMALL = Recipe(
+    name="multi30k-small", corpus="multi30k", d_model=192, d_ff=512, dropout=0.12, epochs=10, batch_tokens=2048
+)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe(name="multi30k-base", corpus="multi30k", d_ff=512, dropout=0.2, epochs=14),
+        Recipe(name="multi30k-base", corpus="multi30k", d_ff=512, dropout=0.2, epochs=14, batch_tokens=2048),
         _SMALL,
         # What the small model owes to two of its parts: the same without them.
         _SMALL.model_copy(update={"name": "multi30k-unsmoothed", "label_smoothing": 0.0}),
