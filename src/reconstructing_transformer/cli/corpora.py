@@ -1,0 +1,49 @@
+"""`reconstruct corpora`: the sentence pairs of Part II, where they come from and what is in them."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from reconstructing_transformer.cli.complaints import complain
+
+corpora_app = typer.Typer(no_args_is_help=True, help="German–English corpora: what there is, and what is in it.")
+
+
+@corpora_app.command("list")
+def list_corpora() -> None:
+    """Name the corpora, their licences, their sizes, and whether they can be had here."""
+    from reconstructing_transformer.translation import CorpusError, load_corpus
+    from reconstructing_transformer.translation.corpora import CORPORA
+
+    table = Table("corpus", "train", "validation", "test", "licence", "whom to name")
+    missing = []
+    for name in CORPORA:
+        try:
+            corpus = load_corpus(name)
+        except CorpusError as error:
+            missing.append(f"{name}: {error}")
+            table.add_row(name, "–", "–", "–", "not at hand", "")
+            continue
+        sizes = [f"{len(part):,}" for part in (corpus.train, corpus.validation, corpus.test)]
+        table.add_row(name, *sizes, corpus.licence, corpus.attribution)
+    Console().print(table)
+    for message in missing:
+        typer.echo(message, err=True)
+
+
+@corpora_app.command("facts")
+def print_facts(
+    name: Annotated[str, typer.Argument(help="numbers, multi30k or tatoeba.")],
+    vocabulary: Annotated[int, typer.Option(min=64, help="Pieces that lengths are counted in.")] = 8000,
+) -> None:
+    """Print what can be said of a corpus without a word of it, as JSON: cleaning, checksums, lengths."""
+    from reconstructing_transformer.translation import CorpusError, load_corpus
+    from reconstructing_transformer.translation.facts import facts_of
+
+    try:
+        facts = facts_of(load_corpus(name), vocabulary)
+    except (CorpusError, ValueError) as error:
+        complain(str(error))
+    typer.echo(facts.model_dump_json())
