@@ -13,7 +13,7 @@ from reconstructing_transformer.translation.evaluation import paired_bootstrap, 
 from reconstructing_transformer.translation.model import TranslationModel
 from reconstructing_transformer.translation.objective import Objective, packed_loss
 from reconstructing_transformer.translation.pretrained import Config, load_pretrained, model_card, save_pretrained
-from reconstructing_transformer.translation.tokeniser import PAD, Tokeniser
+from reconstructing_transformer.translation.tokeniser import END, PAD, UNKNOWN, Tokeniser
 from reconstructing_transformer.translation.training import PROJECT, Trainer, TrainingError, learn_tokeniser, train
 from tests.tracking.wandb_home import isolate
 from tests.translation.small import NUMBERS, SMALL
@@ -263,6 +263,17 @@ def test_perplexity_is_e_to_the_mean_loss_of_a_token(learned):
         loss = Objective(trainer.model, 0.0)(batch.source, batch.target)
     tokens = int((batch.target[:, 1:] != PAD).sum())
     assert perplexity(trainer.model, trainer.pairs[:10]) == pytest.approx((loss / tokens).exp().item(), rel=1e-4)
+
+
+def test_a_piece_that_the_target_language_never_had_counts_as_unknown():
+    torch.manual_seed(3)
+    model = TranslationModel(30, 20, N=1, d_model=16, d_ff=16, h=2)
+    model.eval()
+    read = collate([([5, 25], [6, 25])])
+    with torch.no_grad():
+        log_p = model(read.source, read.target[:, :-1])[0].log_softmax(-1)
+    expected = -(log_p[0, 6] + log_p[1, UNKNOWN] + log_p[2, END]) / 3
+    assert perplexity(model, [([5, 25], [6, 25])]) == pytest.approx(expected.exp().item(), rel=1e-5)
 
 
 def test_a_system_differs_from_itself_by_nothing_and_from_a_worse_one_surely():

@@ -15,7 +15,7 @@ from reconstructing_transformer.translation.batches import collate, token_batche
 from reconstructing_transformer.translation.beam import beam_search
 from reconstructing_transformer.translation.model import TranslationModel
 from reconstructing_transformer.translation.search import greedy
-from reconstructing_transformer.translation.tokeniser import PAD, Tokeniser
+from reconstructing_transformer.translation.tokeniser import PAD, UNKNOWN, Tokeniser
 
 
 class Score(NamedTuple):
@@ -93,7 +93,8 @@ def perplexity(
         budget: padded tokens that are computed at once.
 
     Returns:
-        The perplexity a piece, END included, without label smoothing.
+        The perplexity a piece, END included, without label smoothing. A piece that the target language never had in
+        training, so that the model has no score for it, counts as unknown.
     """
     training, device = model.training, next(model.parameters()).device
     model.eval()
@@ -103,6 +104,7 @@ def perplexity(
         batch = collate([pairs[index] for index in chosen]).to(device)
         mask, written = padding_mask(batch.source, PAD), batch.target[:, 1:]
         real = written != PAD
+        written = written.masked_fill(written >= model.target_tokens, UNKNOWN)
         states = model.decode(batch.target[:, :-1], model.encode(batch.source, mask), mask)[real]
         total += functional.cross_entropy(model.logits(states).float(), written[real], reduction="sum").item()
         tokens += batch.predicted
