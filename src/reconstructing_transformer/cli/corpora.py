@@ -1,6 +1,6 @@
 """`reconstruct corpora`: the sentence pairs of Part II, where they come from and what is in them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -47,3 +47,31 @@ def print_facts(
     except (CorpusError, ValueError) as error:
         complain(str(error))
     typer.echo(facts.model_dump_json())
+
+
+@corpora_app.command("sample")
+def print_sample(
+    split: Annotated[Literal["train", "test"], typer.Argument(help="Some pairs to learn from, or all of the test.")],
+) -> None:
+    """Print the pairs of Tatoeba that the book carries with it, below a word on whose they are."""
+    from reconstructing_transformer.translation import CorpusError, load_corpus
+    from reconstructing_transformer.translation.sample import as_tsv, sample_of
+
+    try:
+        corpus = load_corpus("tatoeba")
+    except CorpusError as error:
+        complain(str(error))
+    typer.echo(as_tsv(corpus, sample_of(corpus, split)), nl=False)
+
+
+@corpora_app.command("vocabularies")
+def print_vocabularies() -> None:
+    """Print what vocabularies of several sizes cost on Tatoeba, as JSON: lengths, rare pieces, unknown words."""
+    from reconstructing_transformer.translation import CorpusError, load_corpus
+    from reconstructing_transformer.translation.vocabulary import freeze
+
+    try:
+        corpus = load_corpus("tatoeba")
+    except CorpusError as error:
+        complain(str(error))
+    typer.echo(freeze(corpus), nl=False)

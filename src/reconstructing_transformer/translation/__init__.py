@@ -6,6 +6,7 @@ from reconstructing_transformer.translation.evaluation import bleu, chrf, paired
 from reconstructing_transformer.translation.model import TranslationModel
 from reconstructing_transformer.translation.pretrained import PretrainedError
 from reconstructing_transformer.translation.recipe import RECIPES, Recipe
+from reconstructing_transformer.translation.sample import load_sample
 from reconstructing_transformer.translation.search import greedy
 from reconstructing_transformer.translation.tokeniser import Tokeniser
 from reconstructing_transformer.translation.translator import Attention, Translation, TranslationWarning, Translator
@@ -28,5 +29,6 @@ __all__ = [
     "chrf",
     "greedy",
     "load_corpus",
+    "load_sample",
     "paired_bootstrap",
 ]
