@@ -80,12 +80,12 @@ def _still_maps(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ro
     named = cell >= LEGIBLE
     longest = max(map(len, keys)) * LETTER
     upright = longest > 1.1 * cell  # of the keys' names, where they would run into each other
-    above = 0.7 + upright * longest
-    wide, tall = (m * cell + 0.3, n * cell + above) if named else (SMALL * min(1, m / n), SMALL * min(1, n / m))
+    above = 0.7 + upright * longest if named else 0.3
+    wide, tall = (m * cell + 0.3, n * cell + 0.15) if named else (SMALL * min(1, m / n), SMALL * min(1, n / m))
     left = 0.6 if named or layers > 1 else 0.1
     with book_style():
         figure, grid = plt.subplots(
-            layers, heads, squeeze=False, sharex=True, sharey=True, figsize=(heads * wide + left, layers * tall + 0.3)
+            layers, heads, squeeze=False, sharex=True, sharey=True, figsize=(heads * wide + left, layers * tall + above)
         )
         for i, j in np.ndindex(layers, heads):
             axes = grid[i, j]
@@ -94,7 +94,7 @@ def _still_maps(weights: Tensor, queries: Sequence[str], keys: Sequence[str], ro
                 axes.set_xticks([])
                 axes.set_yticks([])
             axes.tick_params(labelsize=10.5 * min(1, cell / 0.3))
-            axes.tick_params(axis="x", rotation=90 * upright)
+            axes.tick_params(axis="x", rotation=90 * upright, labeltop=named and i == 0)  # once, above all rows
             _named(axes, columns[j] if i == 0 else "", rows[i] if j == 0 else "", width=wide)
     return figure
 

@@ -70,7 +70,7 @@ def load_pretrained(where: str | Path) -> tuple[TranslationModel, Tokeniser, Con
     """Load a trained translator, in evaluation mode, in single precision.
 
     Args:
-        where: a folder that `save_pretrained` wrote, or the name of a released model.
+        where: the name of a released model, or a folder that `save_pretrained` wrote.
 
     Returns:
         The model, its tokeniser and its configuration.
@@ -78,7 +78,10 @@ def load_pretrained(where: str | Path) -> tuple[TranslationModel, Tokeniser, Con
     Raises:
         PretrainedError: there is no translator, or its files don't fit together.
     """
-    folder = Path(where) if Path(where).is_dir() else book_folder("models") / str(where)
+    released = book_folder("models") / str(where)
+    # A bare name is a released model's, whatever folder of that name lies where one happens to be.
+    is_name = isinstance(where, str) and Path(where).name == where and (released / WEIGHTS).is_file()
+    folder = Path(where) if Path(where).is_dir() and not is_name else released
     if not (folder / WEIGHTS).is_file():
         raise PretrainedError(f"{folder} has no {WEIGHTS}: name a released model, or a folder that a training wrote")
     try:

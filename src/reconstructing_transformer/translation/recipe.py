@@ -67,7 +67,7 @@ RECIPES: dict[str, Recipe] = {
         _SMALL.model_copy(update={"name": "multi30k-unsmoothed", "label_smoothing": 0.0}),
         _SMALL.model_copy(update={"name": "multi30k-cold", "warmup": 0.0}),
         # Small enough to be a part of the book: less than 12 MB in half precision.
-        Recipe(name="tatoeba", corpus="tatoeba", d_model=224, d_ff=768, epochs=8),
+        Recipe(name="tatoeba", corpus="tatoeba", d_model=224, d_ff=768, epochs=16, batch_tokens=2048),
         Recipe(
             name="numbers", corpus="numbers", vocabulary=128, N=2, d_model=64, d_ff=128, epochs=4, dropout=0.0,
             averaged=1,
