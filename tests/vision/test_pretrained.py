@@ -33,6 +33,12 @@ def test_a_name_that_is_no_model_gets_the_list():
         from_pretrained("resnet")
 
 
+def test_a_released_models_name_is_not_that_of_a_folder_that_lies_about(tmp_path, monkeypatch):
+    (tmp_path / "cnn").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert not from_pretrained("cnn").training
+
+
 def test_weights_that_were_cut_off_are_named(saved):
     (saved / WEIGHTS).write_bytes((saved / WEIGHTS).read_bytes()[:-10])
     with pytest.raises(PretrainedError, match=re.escape(str(saved))):

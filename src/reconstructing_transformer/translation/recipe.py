@@ -69,8 +69,8 @@ RECIPES: dict[str, Recipe] = {
         # Small enough to be a part of the book: less than 12 MB in half precision.
         Recipe(name="tatoeba", corpus="tatoeba", d_model=224, d_ff=768, epochs=16, batch_tokens=2048),
         Recipe(
-            name="numbers", corpus="numbers", vocabulary=128, N=2, d_model=64, d_ff=128, epochs=4, dropout=0.0,
-            averaged=1,
+            name="numbers", corpus="numbers", vocabulary=200, N=2, d_model=64, d_ff=128, dropout=0.0, epochs=3,
+            batch_tokens=1024, learning_rate=3e-3, averaged=1,
         ),
     )
 }  # fmt: skip

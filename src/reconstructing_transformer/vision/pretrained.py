@@ -80,7 +80,9 @@ def from_pretrained(where: str | Path) -> nn.Module:
     Raises:
         PretrainedError: there is no model, or its files don't fit together.
     """
-    folder = Path(where) if Path(where).is_dir() else released(str(where))
+    # A bare name is a released model's, whatever folder of that name lies where one happens to be.
+    is_name = isinstance(where, str) and where in MODELS
+    folder = Path(where) if Path(where).is_dir() and not is_name else released(str(where))
     try:
         config = Config.model_validate_json((folder / CONFIG).read_bytes())
         model = build(config.model)
