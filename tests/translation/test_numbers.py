@@ -21,6 +21,7 @@ from reconstructing_transformer.translation.numbers import (
         (0, ("null", "zero")),
         (42, ("zweiundvierzig", "forty-two")),
         (101, ("einhunderteins", "one hundred and one")),
+        (101_000, ("einhunderteintausend", "one hundred and one thousand")),
         (30_017, ("dreißigtausendsiebzehn", "thirty thousand and seventeen")),
         (
             999_999,

@@ -30,7 +30,8 @@ def spell(number: int) -> Pair:
     """
     if not 0 <= number < BELOW:
         raise ValueError(f"the numbers of this corpus go from 0 to {BELOW - 1:,}; got {number:,}")
-    return num2words(number, lang="de"), num2words(number, lang="en")
+    german = num2words(number, lang="de").replace("einstausend", "eintausend")  # it is einhunderteintausend
+    return german, num2words(number, lang="en")
 
 
 def part_of(number: int) -> str:
