@@ -25,7 +25,7 @@ from reconstructing_transformer.translation.alignment import (
     words_of,
     words_of_pieces,
 )
-from reconstructing_transformer.translation.beam import Hypothesis, beam_search
+from reconstructing_transformer.translation.beam import beam_search
 from reconstructing_transformer.translation.interventions import changed_cross_attention, log_probabilities, without
 from reconstructing_transformer.translation.splits import sentence_key
 from reconstructing_transformer.translation.tokeniser import BEGIN, END
@@ -219,15 +219,6 @@ def test_each_target_word_is_linked_to_its_strongest():
 
 
 # Watching, and meddling --------------------------------------------------------------------------------------------
-
-
-def test_to_read_along_with_its_own_translation_is_to_see_what_the_translator_shows(translator):
-    (source,), (target,) = translator.tokeniser.encode([GERMAN]), translator.tokeniser.encode([ENGLISH])
-    shown = translator._attention(source, Hypothesis(target, 0.0, 0.0, ended=True))
-    seen = read_along(translator, GERMAN, ENGLISH)
-    assert (seen.source, seen.target) == (shown.source, shown.target)
-    for kind in ("encoder", "decoder", "cross"):
-        torch.testing.assert_close(getattr(seen, kind), getattr(shown, kind))
 
 
 def test_a_given_translation_is_followed_piece_by_piece(translator):

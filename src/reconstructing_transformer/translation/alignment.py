@@ -13,10 +13,8 @@ from torch import Tensor
 
 from reconstructing_transformer._data import book_folder
 from reconstructing_transformer.equations import deviation, implements
-from reconstructing_transformer.transformer import record
-from reconstructing_transformer.translation.search import at_rest
-from reconstructing_transformer.translation.tokeniser import BEGIN, END, Tokeniser
-from reconstructing_transformer.translation.translator import END_LABEL, Attention, Translator
+from reconstructing_transformer.translation.tokeniser import Tokeniser
+from reconstructing_transformer.translation.translator import Attention, Translator
 
 FILE = "alignments.tsv"
 WORD = re.compile(r"\w+(?:['’]\w+)*")
@@ -147,17 +145,8 @@ def read_along(translator: Translator, german: str, english: str) -> Attention:
     Returns:
         All its weights. Row t is what it looked at when it had to write piece t.
     """
-    (source,), (target,) = translator.tokeniser.encode([german]), translator.tokeniser.encode([english])
-    device = next(translator.model.parameters()).device
-    read, written = (torch.tensor([row], device=device) for row in ([*source, END], [BEGIN, *target]))
-    with at_rest(translator.model), record(translator.model) as recording:
-        translator.model.decode(written, translator.model.encode(read))
-    kinds = {"encoder": [], "decoder": [], "cross": []}
-    for name, kept in recording.items():
-        kind = "cross" if name.endswith("cross_attention") else name.split(".")[0]
-        kinds[kind].append(kept.weights[0].cpu())
-    labels = [(*translator.tokeniser.tokens(row), END_LABEL) for row in (source, target)]
-    return Attention(*labels, **{kind: torch.stack(weights) for kind, weights in kinds.items()})
+    [source], [written] = (translator.tokeniser.encode([side]) for side in (german, english))
+    return translator.watch(source, written)
 
 
 def words_of_pieces(tokeniser: Tokeniser, sentence: str) -> list[int | None]:

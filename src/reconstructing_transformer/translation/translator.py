@@ -142,7 +142,7 @@ class Translator:
         for text, (parts, remarks) in zip(texts, cut, strict=True):
             mine = list(islice(ready, len(parts)))
             written = self.tokeniser.decode([hypothesis.tokens for _, hypothesis in mine])
-            looked = tuple(self._attention(*one) for one in mine) if return_attention else ()
+            looked = tuple(self.watch(a, b.tokens, b.ended) for a, b in mine) if return_attention else ()
             likely = sum((hypothesis.log_probability for _, hypothesis in mine), 0.0)
             translations.append(Translation(text, " ".join(written), likely, remarks, looked))
         return translations
@@ -177,11 +177,20 @@ class Translator:
             found |= {index: hypotheses[0] for index, hypotheses in zip(chosen, best, strict=True)}
         return [found[index] for index in range(len(encoded))]
 
-    def _attention(self, source: list[int], hypothesis: Hypothesis) -> Attention:
-        """All weights of one sentence: the model reads the source and its own translation once more, and is watched."""
+    def watch(self, source: list[int], written: list[int], ended: bool = True) -> Attention:
+        """Let the model read a sentence and write a given translation of it, whatever it would have written.
+
+        Args:
+            source: pieces of the sentence.
+            written: pieces of the translation.
+            ended: whether the translation came to its end, and was not cut off.
+
+        Returns:
+            All weights of all its attentions.
+        """
         device = next(self.model.parameters()).device
-        written = [*hypothesis.tokens, END] if hypothesis.ended else hypothesis.tokens
-        read = torch.tensor([[*source, END]], device=device), torch.tensor([[BEGIN, *written[:-1]]], device=device)
+        target = [*written, END] if ended else written
+        read = torch.tensor([[*source, END]], device=device), torch.tensor([[BEGIN, *target[:-1]]], device=device)
         with at_rest(self.model), record(self.model) as recording:
             self.model.decode(read[1], self.model.encode(read[0]))
         kinds = {"encoder": [], "decoder": [], "cross": []}
@@ -189,9 +198,9 @@ class Translator:
             kind = "cross" if name.endswith("cross_attention") else name.split(".")[0]
             if kept.weights is not None:
                 kinds[kind].append(kept.weights[0].cpu())
-        labels = [self.tokeniser.tokens(tokens) for tokens in (source, hypothesis.tokens)]
+        labels = [self.tokeniser.tokens(tokens) for tokens in (source, written)]
         return Attention(
             source=(*labels[0], END_LABEL),
-            target=(*labels[1], END_LABEL) if hypothesis.ended else tuple(labels[1]),
+            target=(*labels[1], END_LABEL) if ended else tuple(labels[1]),
             **{kind: torch.stack(weights) for kind, weights in kinds.items()},
         )
