@@ -16,8 +16,8 @@ from reconstructing_transformer.translation.beam import Candidate
 from reconstructing_transformer.translation.tokeniser import END, Tokeniser
 from reconstructing_transformer.translation.translator import END_LABEL
 
-WIDE, TALL, STRIP = 0.75, 0.42, 0.08  # of a candidate's box and of the colour at its side, in inches
-ACROSS, DOWN = 0.82, 0.68  # from one candidate to the next, and from one step to the next
+WIDE, TALL, STRIP = 0.8, 0.42, 0.08  # of a candidate's box and of the colour at its side, in inches
+ACROSS, DOWN = 0.87, 0.68  # from one candidate to the next, and from one step to the next
 LETTERS = 9  # that have room in a box
 BORDERS = {"live": SOFT, "ended": THIRD, "dropped": "none"}
 
