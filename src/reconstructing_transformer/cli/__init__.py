@@ -5,7 +5,7 @@ What is slow to import (PyTorch, W&B) is imported in the command that needs it, 
 
 import typer
 
-from reconstructing_transformer.cli import corpora, figures, runs, translate, translation, verify, vision
+from reconstructing_transformer.cli import corpora, data, figures, runs, translate, translation, verify, vision
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
 app.command()(verify.verify)
@@ -20,6 +20,7 @@ app.add_typer(evaluate_app, name="evaluate")
 app.command()(translate.translate)
 app.command()(vision.classify)
 app.add_typer(corpora.corpora_app, name="corpora")
+app.add_typer(data.data_app, name="data")
 app.add_typer(figures.figures_app, name="figures")
 app.add_typer(runs.runs_app, name="runs")
 
