@@ -14,7 +14,7 @@ from reconstructing_transformer.llama.stories import write_checkpoint as write
 
 
 def small_file(spare=0):
-    """A model in llama2.c's format: d 4, d_ff 6, one layer, two heads on one, 5 pieces, length 3; 0, 1, 2, … as weights."""
+    """A model in llama2.c's format: d 4, d_ff 6, one layer, two heads on one, 5 pieces, length 3. Weights 0, 1, 2, …"""
     header = struct.pack("<7i", 4, 6, 1, 2, 1, 5, 3)
     count = 5 * 4 + 4 + 16 + 8 + 8 + 16 + 4 + 24 + 24 + 24 + 4 + 3 * 2 + spare
     return header + torch.arange(count, dtype=torch.float32).numpy().tobytes()

@@ -54,7 +54,7 @@ def test_an_unknown_task_is_answered_with_the_known_ones():
 def test_without_data_and_network_the_message_says_what_to_do(nothing):
     with pytest.raises(DataError, match="RECONSTRUCT_DATA"):
         load_task("trec")
-    with pytest.raises(DataError, match="20news_bydate_train.jsonl"):
+    with pytest.raises(DataError, match=r"20news_bydate_train\.jsonl"):
         load_task("newsgroups")
 
 

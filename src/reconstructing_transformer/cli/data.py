@@ -40,9 +40,7 @@ def fetch_data(
 ) -> None:
     """Fetch data sets and weights into the cache, checked by their hashes. What is there already is left as it is."""
     from reconstructing_transformer.llama.downloads import DataError
-    from reconstructing_transformer.llama.sources import DataError
     from reconstructing_transformer.translation.sources import CorpusError
-    from reconstructing_transformer.vision.data import DataError
 
     wanted = [ALSO.get(name, name) for name in names]
     unknown = [name for name in wanted if name not in NAMES]

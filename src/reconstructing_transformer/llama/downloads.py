@@ -20,7 +20,7 @@ MOST = 2**26  # bytes that are read from a home: several times the largest file 
 
 
 class DataError(RuntimeError):
-    """Texts or weights can't be had, or what was found are not these. The message says what was tried and what to do."""
+    """Texts or weights can't be had, or others were found. The message says what was tried and what to do."""
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,8 @@ def read_model(data: bytes) -> tuple[dict[str, int], dict[str, Tensor]]:
     weights = {"model.embed_tokens.weight": take(vocabulary, d)}
     kinds = {
         "input_layernorm": (d,), "self_attn.q_proj": (d, d), "self_attn.k_proj": (d_kv, d),
-        "self_attn.v_proj": (d_kv, d), "self_attn.o_proj": (d, d), "post_attention_layernorm": (d,), "mlp.gate_proj": (d_ff, d),
-        "mlp.down_proj": (d, d_ff), "mlp.up_proj": (d_ff, d),
+        "self_attn.v_proj": (d_kv, d), "self_attn.o_proj": (d, d), "post_attention_layernorm": (d,),
+        "mlp.gate_proj": (d_ff, d), "mlp.down_proj": (d, d_ff), "mlp.up_proj": (d_ff, d),
     }  # fmt: skip
     heads = {"self_attn.q_proj": h, "self_attn.k_proj": g}
     for kind, shape in kinds.items():
