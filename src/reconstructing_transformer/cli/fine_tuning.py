@@ -17,7 +17,7 @@ def train_llama(
         str, typer.Option(help="smollm2-135m, a hub's id (meta-llama/Llama-2-7b-hf, say), or a folder.")
     ] = "smollm2-135m",
     task: Annotated[str, typer.Option(help="trec or newsgroups.")] = "trec",
-    method: Annotated[str, typer.Option(help="lora, qlora, full or head.")] = "lora",
+    method: Annotated[str, typer.Option(help="lora, qlora, full, head; or a baseline: svm, naive-bayes.")] = "lora",
     seed: Annotated[int, typer.Option(help="Decides the fresh weights, the order and the dropout.")] = 1,
     epochs: Annotated[int | None, typer.Option(help="Times that each text is seen.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Texts a step, over all processes.")] = None,
@@ -36,6 +36,7 @@ def train_llama(
 
     On several GPUs: `torchrun --nproc_per_node=2 -m reconstructing_transformer train llama …`.
     """
+    from reconstructing_transformer.llama.baselines import BASELINES
     from reconstructing_transformer.llama.recipe import best_precision, recipe_of
 
     given = {
@@ -43,16 +44,18 @@ def train_llama(
         "learning_rate": learning_rate, "rank": rank, "alpha": alpha, "max_length": max_length, "examples": examples,
         "precision": precision or best_precision(), "gradient_checkpointing": gradient_checkpointing,
     }  # fmt: skip
+    if method in BASELINES:
+        _baseline(task, method, seed, runs)
+        return
     try:
         recipe = changed({"": recipe_of(task, method)}, "", given)
     except ValueError as error:
         complain(str(error))
     from reconstructing_transformer.llama.downloads import DataError
-    from reconstructing_transformer.llama.fine_tuning import PROJECT, FineTuningError, train
+    from reconstructing_transformer.llama.fine_tuning import FineTuningError, train
     from reconstructing_transformer.llama.tasks import load_task
     from reconstructing_transformer.tracking.checkpoint import CheckpointError
     from reconstructing_transformer.tracking.lock import RunError
-    from reconstructing_transformer.tracking.record import read_record
 
     console = Console(stderr=True)
     try:
@@ -60,9 +63,29 @@ def train_llama(
     except (DataError, FineTuningError, CheckpointError, RunError) as error:
         complain(str(error))
     if os.environ.get("RANK", "0") == "0":
-        record = read_record(runs / PROJECT / f"{folder.name}.json")
-        measured = ", ".join(f"{name} {metric.value:.4f}" for name, metric in record.metrics.items())
-        Console().print(f"{measured}\nweights: {folder}\nrecord: {folder}.json", soft_wrap=True)
+        _report(folder.with_name(f"{folder.name}.json"))
+        typer.echo(f"weights: {folder}")
+
+
+def _baseline(task: str, method: str, seed: int, runs: Path) -> None:
+    from reconstructing_transformer.llama.baselines import train_baseline
+    from reconstructing_transformer.llama.downloads import DataError
+    from reconstructing_transformer.llama.tasks import load_task
+
+    try:
+        texts = load_task(task)
+    except DataError as error:
+        complain(str(error))
+    path = train_baseline(texts, method, seed, runs=runs, command=typed())
+    _report(path)
+
+
+def _report(path: Path) -> None:
+    """Say what a record's run has measured."""
+    from reconstructing_transformer.tracking.record import read_record
+
+    measured = ", ".join(f"{name} {metric.value:.4f}" for name, metric in read_record(path).metrics.items())
+    Console().print(f"{measured}\nrecord: {path}", soft_wrap=True)
 
 
 def classify_text(

@@ -151,6 +151,22 @@ def adapters(recipe: Recipe) -> Any:  # noqa: ANN401 (peft's LoraConfig, importe
     )
 
 
+def _keep_one_layout(model: "PreTrainedModel") -> None:
+    """Let no four-bit layer lay its weights out anew when it is first evaluated.
+
+    On processors that multiply bf16, bitsandbytes does so for speed, keeps the new layout when training goes on, and
+    has no gradient through it: after the first evaluation nothing would reach the layers below.
+
+    Args:
+        model: it is changed in place.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
 def load_pretrained(recipe: Recipe, config: "PretrainedConfig") -> "PreTrainedModel":
     """The pre-trained decoder under a fresh head, its weights as the method stores them.
 
@@ -173,13 +189,16 @@ def load_pretrained(recipe: Recipe, config: "PretrainedConfig") -> "PreTrainedMo
     torch.manual_seed(recipe.seed)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # bars of progress, which would stand in a log
-            return AutoModelForSequenceClassification.from_pretrained(
+            model = AutoModelForSequenceClassification.from_pretrained(
                 find_model(recipe.model), config=config, dtype=torch.float32, use_safetensors=True, **stored
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise _explained(recipe.model, error) from error
     finally:
         theirs.set_verbosity(verbosity)
+    if four_bits:
+        _keep_one_layout(model)
+    return model
 
 
 def prepare(model: "PreTrainedModel", recipe: Recipe) -> "nn.Module":

@@ -24,14 +24,14 @@ from reconstructing_transformer.llama.classifiers import (
     trainable,
 )
 from reconstructing_transformer.llama.classify import ABOUT
-from reconstructing_transformer.llama.hf_trainer import DEFINITIONS, PlainTrainer, encoded, scores
+from reconstructing_transformer.llama.hf_trainer import PlainTrainer, encoded
 from reconstructing_transformer.llama.recipe import Recipe
 from reconstructing_transformer.llama.resources import PEAK_MEMORY, peak_memory
-from reconstructing_transformer.llama.tasks import Examples, Task
+from reconstructing_transformer.llama.scores import DEFINITIONS, scores
+from reconstructing_transformer.llama.tasks import Examples, Task, describe_dataset
 from reconstructing_transformer.tracking.checkpoint import CHECKPOINT, find_interrupted, load_checkpoint
 from reconstructing_transformer.tracking.environment import describe_device
 from reconstructing_transformer.tracking.processes import start_processes
-from reconstructing_transformer.tracking.record import Dataset
 from reconstructing_transformer.tracking.run import Run, new_run_id, track
 
 PROJECT = "llama-fine-tuning"
@@ -85,20 +85,6 @@ def features(model: nn.Module, data: list[dict[str, Any]], tokeniser: PreTrained
 
 def _rows(known: Tensor, examples: Examples) -> list[dict[str, Any]]:
     return [{"features": row, "labels": label} for row, label in zip(known, examples.labels, strict=True)]
-
-
-def describe_dataset(task: Task, train: int) -> Dataset:
-    """What the record says of the data.
-
-    Args:
-        task: the texts.
-        train: how many were learned from.
-    """
-    return Dataset(
-        name=f"{task.name}, {task.source}",
-        checksums=task.checksums,
-        splits={"train": train, "validation": len(task.validation), "test": len(task.test)},
-    )
 
 
 def _shared_id(recipe: Recipe) -> str:
@@ -213,4 +199,4 @@ def train(
     return folder
 
 
-__all__ = ["PROJECT", "FineTuningError", "HeadOnFeatures", "describe_dataset", "features", "train"]
+__all__ = ["PROJECT", "FineTuningError", "HeadOnFeatures", "features", "train"]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor, nn
 from transformers import (
     DataCollatorWithPadding,
@@ -23,16 +22,13 @@ from transformers import (
 from reconstructing_transformer._data import write_whole
 from reconstructing_transformer.llama.classifiers import FineTuningError
 from reconstructing_transformer.llama.recipe import Recipe
+from reconstructing_transformer.llama.scores import scores
 from reconstructing_transformer.llama.tasks import Examples
 from reconstructing_transformer.tracking.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from reconstructing_transformer.tracking.run import Run
 
 EVERY = 10  # steps between two rows of the history
 STATE = "trainer_state.json"
-DEFINITIONS = {
-    "accuracy": "share of texts whose likeliest class is right (sklearn.metrics.accuracy_score)",
-    "f1": "mean over the classes of F1 (sklearn.metrics.f1_score, average='macro')",
-}
 
 
 def encoded(examples: Examples, tokeniser: PreTrainedTokenizerBase, max_length: int) -> list[dict[str, Any]]:
@@ -48,20 +44,6 @@ def encoded(examples: Examples, tokeniser: PreTrainedTokenizerBase, max_length: 
         {"input_ids": ids or [tokeniser.pad_token_id], "labels": label}
         for ids, label in zip(numbers, examples.labels, strict=True)
     ]
-
-
-def scores(logits: Any, labels: Any) -> dict[str, float]:  # noqa: ANN401 (arrays)
-    """Accuracy and macro F1.
-
-    Args:
-        logits: a row a text.
-        labels: the right classes.
-    """
-    said = logits.argmax(-1)
-    return {
-        "accuracy": float(accuracy_score(labels, said)),
-        "f1": float(f1_score(labels, said, average="macro", zero_division=0)),
-    }
 
 
 class _Recorder(TrainerCallback):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from reconstructing_transformer.llama.downloads import DataError
 from reconstructing_transformer.llama.newsgroups import NEWSGROUPS_LICENCE, posts
 from reconstructing_transformer.llama.trec import TREC_LABELS, TREC_LICENCE, questions
+from reconstructing_transformer.tracking.record import Dataset
 
 TASKS = ("trec", "newsgroups")
 HELD_OUT = {"trec": 500, "newsgroups": 1_000}
@@ -90,4 +91,18 @@ def load_task(name: str) -> Task:
         checksums=read.checksums,
         source=read.source,
         licence=licence,
+    )
+
+
+def describe_dataset(task: Task, train: int) -> Dataset:
+    """What the record says of the data.
+
+    Args:
+        task: the texts.
+        train: how many were learned from.
+    """
+    return Dataset(
+        name=f"{task.name}, {task.source}",
+        checksums=task.checksums,
+        splits={"train": train, "validation": len(task.validation), "test": len(task.test)},
     )
