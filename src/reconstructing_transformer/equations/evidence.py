@@ -107,12 +107,12 @@ class _Located(NamedTuple):
 
 
 def parts_with_checks() -> list[str]:
-    """The parts of the package that implement equations: those with a module `checks`."""
+    """The parts of the package that implement equations: those with a module of checks."""
     root = importlib.import_module(ROOT_PACKAGE)
     return [
         f"{ROOT_PACKAGE}.{part.name}"
         for part in pkgutil.iter_modules(root.__path__)
-        if part.ispkg and any((Path(folder) / part.name / "checks.py").exists() for folder in root.__path__)
+        if part.ispkg and any(any((Path(folder) / part.name).glob("*checks.py")) for folder in root.__path__)
     ]
 
 
