@@ -1,1 +1,1 @@
-"""LLaMA-2 (Touvron et al. 2023): the model, one component a file, and its fine-tuning by LoRA and QLoRA."""
+"""Part IV: LLaMA-2, rebuilt from its equations, and fine-tuned by adapters in four bits."""
