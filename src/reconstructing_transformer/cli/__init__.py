@@ -10,6 +10,7 @@ from reconstructing_transformer.cli import (
     data,
     figures,
     fine_tuning,
+    llama,
     runs,
     translate,
     translation,
@@ -21,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="
 app.command()(verify.verify)
 train_app = typer.Typer(no_args_is_help=True, help="Train the models of a part of the book.")
 evaluate_app = typer.Typer(no_args_is_help=True, help="Judge a trained model by its test set.")
+train_app.command("steps")(llama.train_steps)
 train_app.command("translation")(translation.train_translation)
 train_app.command("llama")(fine_tuning.train_llama)
 train_app.command("vision")(vision.train_vision)

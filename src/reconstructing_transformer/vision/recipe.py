@@ -1,10 +1,10 @@
 """How a model is trained: one recipe each, which a run's record keeps as its config."""
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from reconstructing_transformer.tracking.schedule import cosine_rate
 from reconstructing_transformer.vision.zoo import MODELS
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -48,10 +48,7 @@ class Recipe(BaseModel):
             step: the steps taken before it.
             steps: all steps of the training.
         """
-        rise = max(1, round(self.warmup * steps))
-        if step < rise:
-            return self.learning_rate * (step + 1) / rise
-        return self.learning_rate * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise))) / 2
+        return cosine_rate(self.learning_rate, step, steps, self.warmup)
 
 
 # What each model does best with, found on the validation split.
