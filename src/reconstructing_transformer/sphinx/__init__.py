@@ -9,6 +9,7 @@ from reconstructing_transformer.sphinx import (
     execution,
     figure_pages,
     figures,
+    launch,
     math,
     notebooks,
     pages,
@@ -34,6 +35,7 @@ def _add_settings(app: Sphinx) -> None:
     app.add_config_value("reconstruct_fingerprint", "", "env", str)
     app.add_config_value("reconstruct_site_fingerprint", "", "env", str)
     app.add_config_value("reconstruct_book", "", "html", str)
+    app.add_config_value("reconstruct_repository", "", "html", str)
 
 
 def _add_equations(app: Sphinx) -> None:
@@ -99,6 +101,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     _add_site(app)
     app.connect("config-inited", project.load_citation)
     app.connect("config-inited", project.set_fingerprints)
+    app.connect("config-inited", launch.load_source)
     app.connect("config-inited", pages.add_templates)
     app.connect("builder-inited", project.load_project)
     app.connect("builder-inited", pages.prepare_web)

@@ -1,4 +1,4 @@
-"""What a page of the site carries around its text: styles, fonts, scripts, its place in the book, its notebook."""
+"""What a page of the site carries around its text: styles, fonts, scripts, its place in the book, where it runs."""
 
 import json
 import re
@@ -14,8 +14,9 @@ from reconstructing_transformer.figures.style import VARIABLES
 from reconstructing_transformer.sphinx import vendor
 from reconstructing_transformer.sphinx.execution import is_chapter
 from reconstructing_transformer.sphinx.figures import cite_panel
+from reconstructing_transformer.sphinx.launch import launch_menu, source_of
 from reconstructing_transformer.sphinx.math import Katex
-from reconstructing_transformer.sphinx.notebooks import notebook_name
+from reconstructing_transformer.sphinx.notebooks import branch_name, notebook_name
 from reconstructing_transformer.sphinx.project import book_of
 
 DARK_CODE = "reconstructing_transformer.sphinx.colours.Ink"
@@ -74,6 +75,11 @@ def _citations(app: Sphinx, docname: str) -> str:
     return chapter + cite_panel("Cite the book", book_bibtex(book), "BibTeX of the book")
 
 
+def _launch(app: Sphinx, docname: str, context: dict[str, Any]) -> str:
+    """Return where a chapter can be run, folded."""
+    return launch_menu(source_of(app), branch_name(docname), context["pathto"](notebook_name(docname), 1))
+
+
 def accessible(body: str) -> str:
     """Mend what the libraries' HTML keeps from readers with a keyboard or a screen reader."""
     body = body.replace(' aria-label="Toggle hidden content"', "")  # what is folded says itself what it is
@@ -84,7 +90,7 @@ def accessible(body: str) -> str:
 def add_context(
     app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> str | None:
-    """Tell the template the page's place in the book, its notebook, and which fonts it needs at once."""
+    """Tell the template the page's place in the book, where it runs, and which fonts it needs at once."""
     context["body"] = body = accessible(context.get("body") or "")
     fonts = ["source-serif-4.woff2"]
     if 'class="katex' in body:
@@ -102,6 +108,6 @@ def add_context(
     if "<book-plot" in body:
         app.add_js_file("book-plot.js", loading_method="defer", **{"data-colours": json.dumps(VARIABLES)})
     chapter = known and is_chapter(Path(app.env.doc2path(pagename)))
-    context["notebook"] = notebook_name(pagename) if chapter else None
+    context["launch"] = _launch(app, pagename, context) if chapter else ""
     context["citations"] = _citations(app, pagename) if chapter else ""
     return None

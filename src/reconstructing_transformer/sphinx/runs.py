@@ -59,13 +59,15 @@ class Runs:
         return [self.folder / FILE, *(self.folder / project / record.file_name for record in self.of(project))]
 
 
-def load_runs(app: Sphinx) -> None:
-    """Read the frozen records.
+def read_runs(folder: Path) -> Runs:
+    """Read the frozen records of a folder.
+
+    Args:
+        folder: of the records and of the published figures, `book/runs`.
 
     Raises:
         RunsError: a file is no record, or the records of a model are none of one model: see `summarise`.
     """
-    folder = Path(app.srcdir) / FOLDER
     try:
         records, published = read_records(folder), read_published(folder / FILE)
         projects = dict.fromkeys(record.project for record in records)
@@ -75,7 +77,12 @@ def load_runs(app: Sphinx) -> None:
         }
     except (RecordError, PublishedError, ResultError) as error:
         raise RunsError(str(error)) from error
-    app.reconstruct_runs = Runs(folder, records, published, models)  # type: ignore[attr-defined]
+    return Runs(folder, records, published, models)
+
+
+def load_runs(app: Sphinx) -> None:
+    """Read the book's frozen records: see `read_runs`."""
+    app.reconstruct_runs = read_runs(Path(app.srcdir) / FOLDER)  # type: ignore[attr-defined]
 
 
 def runs_of(app: Sphinx) -> Runs:
