@@ -11,7 +11,7 @@ LOCK   := _build/requirements.txt
 SITE   := _build/html/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test serve chapter verify lint format bench lock clean
+.PHONY: help setup book test serve chapter lab verify lint format bench lock clean
 
 help:  ## list what can be made
 	@echo "Reconstructing the Transformer: a book whose every equation is tied to code and proof."
@@ -47,6 +47,10 @@ serve: $(READY)  ## show the book at http://127.0.0.1:8000 and rebuild it when a
 chapter: $(READY)  ## execute and build one chapter: make chapter NAME=transformer/why-attention
 	@test -n "$(NAME)" || { echo "Which chapter? make chapter NAME=transformer/why-attention"; exit 2; }
 	@$(BIN)/python -m reconstructing_transformer.sphinx.preview chapter "$(NAME)"
+
+lab: $(READY)  ## open JupyterLab on copies of the chapters, in _build/lab; no output goes into the sources
+	@$(BIN)/python -m reconstructing_transformer.sphinx.lab _build/lab
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m jupyterlab --ServerApp.root_dir=_build/lab $(OPTIONS)
 
 verify: $(READY)  ## compare each equation's code with independent references
 	@$(BIN)/reconstruct verify

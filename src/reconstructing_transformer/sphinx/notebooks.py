@@ -173,7 +173,8 @@ def as_notebook(project: Project, path: Path, runs: "Runs | None" = None) -> Not
         runs: the frozen records.
     """
     notebook = jupytext.read(path)
-    for cell in notebook.cells:
+    for number, cell in enumerate(notebook.cells, 1):
+        cell.id = f"cell-{number}"  # not by lot: what has not changed is written as it was
         if cell.cell_type == "markdown":
             cell.source = plain_markdown(cell.source, project, path.parent, runs)
         cell.metadata.pop("mystnb", None)
