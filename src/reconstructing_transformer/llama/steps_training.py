@@ -37,8 +37,8 @@ PROJECT = "llama-steps"
 WEIGHTS, TOKENISER = "model.safetensors", "tokenizer.json"
 EVERY = 20  # steps between two rows of the history
 WATCHED = 100  # steps between two looks at the validation posts, and two checkpoints
-TEST_POSTS = 1_000  # of those that can be read, drawn by lot, always the same
-VALIDATION_POSTS = 200
+TEST_POSTS = 500  # of those that can be read, drawn by lot, always the same
+VALIDATION_POSTS = 100
 DEFINITION = (
     "negative base-2 logarithm of the probability of the posts and of each one's end, divided by their bytes of UTF-8; "
     "in windows of the training's length, each of which begins without memory"
