@@ -11,7 +11,7 @@ LOCK   := _build/requirements.txt
 SITE   := _build/html/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test serve chapter lab verify lint format bench lock clean
+.PHONY: help setup book test serve chapter lab verify lint format bench images lock clean
 
 help:  ## list what can be made
 	@echo "Reconstructing the Transformer: a book whose every equation is tied to code and proof."
@@ -66,6 +66,9 @@ format: $(READY)  ## bring the code into the project's form
 
 bench: $(READY)  ## measure builds, pages, attention and training; ONLY=vision for one part; writes _build/bench.json
 	@$(BIN)/python -m tests.bench $(ONLY)
+
+images:  ## build the Docker images and try each from within; IMAGES="vit book" for some, TORCH=cuda for GPUs
+	@docker/images.sh $(IMAGES)
 
 lock: $(READY)  ## write requirements.txt anew, from what .venv holds
 	@echo '# The full lock: every package of every part, exactly. `make lock` writes it anew from the environment.' > $(LOCK)

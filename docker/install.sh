@@ -20,7 +20,7 @@ case $step in
       cpu) set -- --extra-index-url https://download.pytorch.org/whl/cpu ;;
       cuda) set -- ;;
       *)
-        echo "TORCH is cpu or cuda, not “$1”" >&2
+        echo "TORCH is cpu or cuda, not '$1'" >&2
         exit 2
         ;;
     esac
@@ -47,7 +47,7 @@ PYTHON
     "$venv/bin/pip" install --quiet --no-deps --no-build-isolation "$@" .
     ;;
   *)
-    echo "install.sh knows torch, extras, locked and package, not “$step”" >&2
+    echo "install.sh knows torch, extras, locked and package, not '$step'" >&2
     exit 2
     ;;
 esac

@@ -57,7 +57,7 @@ PYTHON
     test -s /book/_build/html/index.html
     ;;
   *)
-    echo "smoke.sh knows generic, vit, llama and book, not “$image”" >&2
+    echo "smoke.sh knows generic, vit, llama and book, not '$image'" >&2
     exit 2
     ;;
 esac
