@@ -24,11 +24,6 @@ from reconstructing_transformer.llama.tasks import Examples
 from reconstructing_transformer.tracking.checkpoint import CHECKPOINT
 from reconstructing_transformer.tracking.record import read_record
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
-
 
 @pytest.fixture
 def recipe(small_model):

@@ -3,13 +3,16 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from reconstructing_transformer.cli.complaints import complain
 from reconstructing_transformer.cli.recipes import Runs, changed, typed
+
+if TYPE_CHECKING:
+    from reconstructing_transformer.llama.recipe import Recipe
 
 
 def train_llama(
@@ -30,6 +33,7 @@ def train_llama(
     precision: Annotated[str | None, typer.Option(help="no or bf16; bf16 where the device has it.")] = None,
     gradient_checkpointing: Annotated[bool | None, typer.Option(help="Less memory for more time.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training that was interrupted.")] = False,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Say what it would do and need, and load nothing.")] = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Fine-tune a LLaMA-like model as a classifier. What is not given is the recipe behind the book's table.
@@ -51,6 +55,9 @@ def train_llama(
         recipe = changed({"": recipe_of(task, method)}, "", given)
     except ValueError as error:
         complain(str(error))
+    if plan_only:
+        _plan(recipe)
+        return
     from reconstructing_transformer.llama.downloads import DataError
     from reconstructing_transformer.llama.fine_tuning import FineTuningError, train
     from reconstructing_transformer.llama.tasks import load_task
@@ -65,6 +72,21 @@ def train_llama(
     if os.environ.get("RANK", "0") == "0":
         _report(folder.with_name(f"{folder.name}.json"))
         typer.echo(f"weights: {folder}")
+
+
+def _plan(recipe: "Recipe") -> None:
+    """Say what a fine-tuning would do: nothing is loaded, and of LLaMA-2 nothing is asked."""
+    from reconstructing_transformer.llama.classifiers import FineTuningError
+    from reconstructing_transformer.llama.downloads import DataError
+    from reconstructing_transformer.llama.plan import check_it_fits, plan, published_config
+    from reconstructing_transformer.llama.tasks import LABELS
+
+    try:
+        needed = plan(recipe, published_config(recipe.model, LABELS[recipe.task]))
+        typer.echo(needed.text())
+        check_it_fits(recipe, needed)
+    except (FineTuningError, DataError) as error:
+        complain(str(error))
 
 
 def _baseline(task: str, method: str, seed: int, runs: Path) -> None:

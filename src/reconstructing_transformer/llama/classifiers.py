@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +203,27 @@ def load_pretrained(recipe: Recipe, config: "PretrainedConfig") -> "PreTrainedMo
     return model
 
 
+@contextlib.contextmanager
+def old_names() -> Iterator[None]:
+    """Let peft ask transformers by a name that is about to change, without a warning to whoever reads the output."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        yield
+
+
+def with_adapters(model: "nn.Module", recipe: Recipe) -> "nn.Module":
+    """The model inside peft's, with the recipe's adapters.
+
+    Args:
+        model: it is changed in place.
+        recipe: rank, α and dropout.
+    """
+    from peft import get_peft_model
+
+    with old_names():
+        return get_peft_model(model, adapters(recipe))
+
+
 def prepare(model: "PreTrainedModel", recipe: Recipe) -> "nn.Module":
     """Decide which parameters move: adapters and head, all of them, or the head alone.
 
@@ -212,13 +235,13 @@ def prepare(model: "PreTrainedModel", recipe: Recipe) -> "nn.Module":
         The model to train: peft's around it for the adapters.
     """
     import torch
-    from peft import get_peft_model, prepare_model_for_kbit_training
+    from peft import prepare_model_for_kbit_training
 
     torch.manual_seed(recipe.seed)
     if recipe.method == "qlora":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=recipe.gradient_checkpointing)
     if recipe.method in ("lora", "qlora"):
-        return get_peft_model(model, adapters(recipe))
+        return with_adapters(model, recipe)
     if recipe.method == "head":
         for name, parameter in model.named_parameters():
             parameter.requires_grad = name.startswith(HEAD)

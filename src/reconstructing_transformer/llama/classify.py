@@ -78,7 +78,8 @@ class TextClassifier:
         if (folder / "adapter_config.json").is_file():
             from peft import PeftModel
 
-            model = PeftModel.from_pretrained(model, str(folder))
+            with how.old_names():
+                model = PeftModel.from_pretrained(model, str(folder))
         elif not whole:
             from safetensors.torch import load_file
 

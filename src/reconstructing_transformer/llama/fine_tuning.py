@@ -25,6 +25,7 @@ from reconstructing_transformer.llama.classifiers import (
 )
 from reconstructing_transformer.llama.classify import ABOUT
 from reconstructing_transformer.llama.hf_trainer import PlainTrainer, encoded
+from reconstructing_transformer.llama.plan import check_it_fits, plan
 from reconstructing_transformer.llama.recipe import Recipe
 from reconstructing_transformer.llama.resources import PEAK_MEMORY, peak_memory
 from reconstructing_transformer.llama.scores import DEFINITIONS, scores
@@ -101,6 +102,7 @@ class _Training:
         self.train_texts = task.train.first(recipe.examples)
         self.tokeniser = load_tokeniser(recipe.model)
         config = load_config(recipe.model, task.labels, self.tokeniser.pad_token_id)
+        check_it_fits(recipe, plan(recipe, config))
         self.whole = load_pretrained(recipe, config)
         self.model = prepare(self.whole, recipe)
         self.trainable = trainable(self.model)

@@ -18,3 +18,13 @@ def peak_memory() -> float:
         return torch.cuda.max_memory_allocated() / GIB
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most / GIB if sys.platform == "darwin" else most * 1024 / GIB
+
+
+def free_memory() -> tuple[float, str]:
+    """How many bytes are free where a model would go, and what that place is called."""
+    import psutil
+    import torch
+
+    if torch.cuda.is_available():
+        return float(torch.cuda.mem_get_info()[0]), f"the GPU ({torch.cuda.get_device_name()})"
+    return float(psutil.virtual_memory().available), "this machine"

@@ -10,6 +10,15 @@ from reconstructing_transformer.llama.trec import TREC_LABELS, TREC_LICENCE, que
 from reconstructing_transformer.tracking.record import Dataset
 
 TASKS = ("trec", "newsgroups")
+LABELS = {
+    "trec": tuple(TREC_LABELS),
+    "newsgroups": (
+        "alt.atheism", "comp.graphics", "comp.os.ms-windows.misc", "comp.sys.ibm.pc.hardware", "comp.sys.mac.hardware",
+        "comp.windows.x", "misc.forsale", "rec.autos", "rec.motorcycles", "rec.sport.baseball", "rec.sport.hockey",
+        "sci.crypt", "sci.electronics", "sci.med", "sci.space", "soc.religion.christian", "talk.politics.guns",
+        "talk.politics.mideast", "talk.politics.misc", "talk.religion.misc",
+    ),
+}  # fmt: skip
 HELD_OUT = {"trec": 500, "newsgroups": 1_000}
 
 
@@ -73,12 +82,11 @@ def load_task(name: str) -> Task:
     """
     if name == "trec":
         read, licence = questions(), TREC_LICENCE
-        labels = tuple(TREC_LABELS)
     elif name == "newsgroups":
         read, licence = posts(), NEWSGROUPS_LICENCE
-        labels = tuple(sorted({label for label, _ in read.train}))
     else:
         raise DataError(f"no task “{name}”; there are {', '.join(TASKS)}")
+    labels = LABELS[name]
     known = list(read.train)
     random.Random(0).shuffle(known)
     cut = HELD_OUT[name]
