@@ -1,6 +1,5 @@
 """The images: what can be said of them without an engine."""
 
-import json
 import re
 import subprocess
 import sys
@@ -154,11 +153,3 @@ def test_what_is_required_and_missing_stops_the_build(tmp_path):
     refused = fetch("missing", "there", "missing")
     assert refused.returncode == 1
     assert "missing is required" in refused.stderr
-
-
-def test_the_page_has_the_sizes_that_were_measured():
-    sizes = json.loads((ROOT / "docker" / "sizes.json").read_text(encoding="utf-8"))
-    assert set(sizes["images"]) == set(IMAGES)
-    page = (ROOT / "docker" / "README.md").read_text(encoding="utf-8")
-    for image, bytes_ in sizes["images"].items():
-        assert f"| `{image}` | {bytes_ / 1e9:.2f} GB |" in page
