@@ -11,6 +11,7 @@ from reconstructing_transformer.figures import (
     encoder_diagram,
     multi_head_diagram,
     show,
+    steps_diagram,
     transformer_diagram,
     vision_transformer_diagram,
 )
@@ -22,6 +23,7 @@ ALL = [
     decoder_diagram,
     transformer_diagram,
     vision_transformer_diagram,
+    steps_diagram,
 ]
 DIAGRAMS = pytest.mark.parametrize("draw", ALL)
 
@@ -66,6 +68,13 @@ def test_the_whole_has_both_halves():
     boxes = words(transformer_diagram)
     assert [boxes.count(box) for box in ("embedding", "N ×", "add & norm", "softmax")] == [2, 2, 5, 1]
     assert boxes.count("memory") == 1
+
+
+def test_each_step_to_llama_has_its_own_parts():
+    boxes = words(steps_diagram)
+    counts = {part: boxes.count(part) for part in ("LayerNorm", "RMSNorm", "+ sinusoids", "SwiGLU network")}
+    assert counts == {"LayerNorm": 2 + 3, "RMSNorm": 4 * 3, "+ sinusoids": 3, "SwiGLU network": 2}
+    assert [boxes.count(name) for name in ("multi-head attention", "rotary multi-head", "rotary grouped")] == [3, 2, 1]
 
 
 def test_a_vision_transformers_layer_normalises_before_it_adds():

@@ -12,6 +12,7 @@ from reconstructing_transformer.figures.diagrams import (
 from reconstructing_transformer.figures.explore import show_attention
 from reconstructing_transformer.figures.figure import BookFigure, show
 from reconstructing_transformer.figures.plot import line_plot
+from reconstructing_transformer.figures.steps_diagram import steps_diagram
 from reconstructing_transformer.figures.style import ACCENT, COLOURS, INK, RULE, SECOND, SOFT, THIRD, book_style
 from reconstructing_transformer.figures.view import Start, patch_image
 from reconstructing_transformer.figures.vision_diagram import vision_transformer_diagram
@@ -39,6 +40,7 @@ __all__ = [
     "patch_image",
     "show",
     "show_attention",
+    "steps_diagram",
     "transformer_diagram",
     "vision_transformer_diagram",
 ]
