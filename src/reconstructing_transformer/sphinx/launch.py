@@ -86,7 +86,8 @@ def repository_address(text: str | None) -> str | None:
     return address
 
 
-def _revision(root: Path) -> str:
+def revision_of(root: Path) -> str:
+    """Return the commit that a folder holds; where there is no git, the tag of the package's version."""
     command = ["git", "-C", str(root), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -104,7 +105,7 @@ def load_source(app: Sphinx, config: Config) -> None:
     """
     address = repository_address(os.environ.get("BOOK_REPOSITORY") or config.reconstruct_repository)
     config.reconstruct_repository = address or ""  # an address that changes writes all pages anew
-    app.reconstruct_source = Source(address, _revision(Path(app.srcdir)))  # type: ignore[attr-defined]
+    app.reconstruct_source = Source(address, revision_of(Path(app.srcdir)))  # type: ignore[attr-defined]
 
 
 def source_of(app: Sphinx) -> Source:
