@@ -11,7 +11,7 @@ LOCK   := _build/requirements.txt
 SITE   := _build/html/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book test serve chapter lab verify lint format bench images lock clean
+.PHONY: help setup book test serve chapter lab verify lint format bench images readme lock clean
 
 help:  ## list what can be made
 	@echo "Reconstructing the Transformer: a book whose every equation is tied to code and proof."
@@ -69,6 +69,9 @@ bench: $(READY)  ## measure builds, pages, attention and training; ONLY=vision f
 
 images:  ## build the Docker images and try each from within; IMAGES="vit book" for some, TORCH=cuda for GPUs
 	@docker/images.sh $(IMAGES)
+
+readme: $(READY)  ## write the results in README.md anew, from the run records
+	@$(BIN)/python -m reconstructing_transformer.sphinx.readme
 
 lock: $(READY)  ## write requirements.txt anew, from what .venv holds
 	@echo '# The full lock: every package of every part, exactly. `make lock` writes it anew from the environment.' > $(LOCK)

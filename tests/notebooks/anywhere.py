@@ -25,10 +25,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from reconstructing_transformer.equations import Evidence
 from reconstructing_transformer.sphinx.launch import PACKAGE, Source, extras_of
 from reconstructing_transformer.sphinx.notebooks import as_notebook, setup_cell
-from reconstructing_transformer.sphinx.project import Project
+from reconstructing_transformer.sphinx.project import NO_PROJECT
 
 CHECKOUT = Path(__file__).parents[2]
 NOTEBOOK_PROGRAM = "ipykernel"  # whoever opens a notebook has it
@@ -137,7 +136,7 @@ def run(chapter: str, home: Path, folder: Path) -> str:
     Returns:
         What went wrong; nothing if nothing did.
     """
-    notebook = as_notebook(Project({}, Evidence()), CHECKOUT / "book" / f"{chapter}.md")
+    notebook = as_notebook(NO_PROJECT, CHECKOUT / "book" / f"{chapter}.md")
     notebook.cells.insert(0, setup_cell(Source(None, ""), f"book/{chapter}"))  # must find that nothing is missing
     empty = Path(tempfile.mkdtemp(dir=folder, prefix="empty-"))
     nbformat.write(notebook, empty / "chapter.ipynb")

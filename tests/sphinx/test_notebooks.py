@@ -8,7 +8,7 @@ from reconstructing_transformer.equations import Evidence
 from reconstructing_transformer.equations.evidence import ImplementationFact
 from reconstructing_transformer.equations.papers import Paper
 from reconstructing_transformer.sphinx.notebooks import notebook_name, plain_markdown
-from reconstructing_transformer.sphinx.project import Project
+from reconstructing_transformer.sphinx.project import NO_PROJECT, Project
 from reconstructing_transformer.sphinx.runs import read_runs
 
 PAPER = {
@@ -31,12 +31,11 @@ PAPER = {
 
 
 CHECKOUT = Path(__file__).parents[2]
-NO_PAPERS = Project({}, Evidence())
 
 
 @pytest.fixture
 def plain_beside(tmp_path):
-    return lambda text: plain_markdown(text, NO_PAPERS, tmp_path)
+    return lambda text: plain_markdown(text, NO_PROJECT, tmp_path)
 
 
 @pytest.fixture
@@ -107,12 +106,12 @@ def runs():
 
 def test_a_number_of_a_run_is_a_number(runs):
     text = "With {run}`vision-transformer/cnn/parameters` weights; {run}`vision-transformer/none/n`."
-    assert plain_markdown(text, NO_PAPERS, runs=runs) == "With 1,199,882 weights; vision-transformer/none/n."
+    assert plain_markdown(text, NO_PROJECT, runs=runs) == "With 1,199,882 weights; vision-transformer/none/n."
 
 
 def test_a_table_of_results_is_a_table(runs):
     text = "```{results} vision-transformer\n:models: cnn deep-vit\n:seeds: 3\n:metrics: accuracy\n```"
-    lines = plain_markdown(text, NO_PAPERS, runs=runs).splitlines()
+    lines = plain_markdown(text, NO_PROJECT, runs=runs).splitlines()
     assert [line.split(" | ")[0] for line in lines[:5]] == ["| Model", "| :---", "| CNN baseline", "| Deep ViT", ""]
     assert "F1" not in lines[0]
 

@@ -43,6 +43,9 @@ class Project:
         return [(paper, equation) for paper in self.papers.values() for equation in paper.equations]
 
 
+NO_PROJECT = Project({}, Evidence())  # for what shows no equation
+
+
 def _digest(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(set(paths)):
