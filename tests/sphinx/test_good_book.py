@@ -207,13 +207,21 @@ def test_a_chapters_notebook_is_written_without_directives(good):
     nbformat.validate(notebook)
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert not re.search(r"\{[\w:-]+\}`|```\{|:::|^\(.*\)=$", prose, re.MULTILINE)
-    assert "Of ada, Eq. 1; see plain and the rule." in prose
+    assert "Of ada, Eq. 1; see “Plain” and the rule." in prose
     assert "$$\nD({x}) = {\\alpha}\\,{x}\n$$" in prose
     assert "computed by `toys.double`" in prose
     assert "> **Try it**\n>\n> What is double $y$?" in prose
-    assert [cell.source for cell in notebook.cells if cell.cell_type == "code"] == [
-        'from toys import double\n\nprint("double of 21:", double(21))'
-    ]
+    setup, *code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert setup == notebook.cells[0].source
+    assert '"reconstructing-transformer"' in setup
+    assert code == ['from toys import double\n\nprint("double of 21:", double(21))']
+
+
+def test_a_chapter_says_where_it_can_be_run_and_other_pages_do_not(good):
+    menu = good.page("doubling.html").select_one("details.launch")
+    assert menu.select_one("a[download]")["href"] == "notebooks/doubling.ipynb"
+    assert "open doubling.ipynb" in menu.get_text()
+    assert good.page("plain.html").select("details.launch") == []
 
 
 def test_only_chapters_have_a_notebook(good):
