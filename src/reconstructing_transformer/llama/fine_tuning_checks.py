@@ -1,6 +1,5 @@
 """Checks: LoRA and QLoRA against peft, bitsandbytes, and the formulas as they are printed."""
 
-import logging
 import statistics
 from types import ModuleType
 
@@ -27,8 +26,6 @@ from reconstructing_transformer.transformer.checks import (
     sizes,
 )
 
-# bitsandbytes, which peft imports too, would advertise a faster kernel on standard error.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 BITSANDBYTES = "bitsandbytes.functional.dequantize_4bit"
 
 
