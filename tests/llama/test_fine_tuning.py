@@ -237,6 +237,11 @@ def test_the_record_says_what_was_read_and_what_was_chosen(recipe, task, tmp_pat
     assert record.config["labels"] == ["HUM", "NUM"]
     assert json.loads((folder / "classifier.json").read_text())["max_length"] == 32
     assert record.weights.file == "adapter_model.safetensors"
+    card = (folder / "README.md").read_text()
+    assert f"Run `{record.id}`" in card
+    assert "HUM, NUM" in card
+    told = json.loads((folder / "adapter_config.json").read_text())
+    assert told["base_model_name_or_path"] == record.config["model"]
 
 
 def test_the_peak_of_memory_is_counted_in_gib():

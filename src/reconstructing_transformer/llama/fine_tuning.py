@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from reconstructing_transformer._data import write_whole
+from reconstructing_transformer.llama.card import describe
 from reconstructing_transformer.llama.classifiers import (
     HEAD,
     FineTuningError,
@@ -29,10 +30,12 @@ from reconstructing_transformer.llama.plan import check_it_fits, plan
 from reconstructing_transformer.llama.recipe import Recipe
 from reconstructing_transformer.llama.resources import PEAK_MEMORY, peak_memory
 from reconstructing_transformer.llama.scores import DEFINITIONS, scores
+from reconstructing_transformer.llama.sources import MODELS
 from reconstructing_transformer.llama.tasks import Examples, Task, describe_dataset
 from reconstructing_transformer.tracking.checkpoint import CHECKPOINT, find_interrupted, load_checkpoint
 from reconstructing_transformer.tracking.environment import describe_device
 from reconstructing_transformer.tracking.processes import start_processes
+from reconstructing_transformer.tracking.record import read_record
 from reconstructing_transformer.tracking.run import Run, new_run_id, track
 
 PROJECT = "llama-fine-tuning"
@@ -143,7 +146,8 @@ class _Training:
             names = ("adapter_model.safetensors", "model.safetensors")
             found = [folder / name for name in names if (folder / name).is_file()]
             weights = found[0] if found else sorted(folder.glob("*.safetensors"))[0]
-        self.tokeniser.save_pretrained(folder)
+        if self.recipe.model not in MODELS:
+            self.tokeniser.save_pretrained(folder)
         told = {"model": self.recipe.model, "labels": self.task.labels, "max_length": self.recipe.max_length}
         write_whole(folder / ABOUT, (json.dumps(told, indent=2) + "\n").encode())
         run.keep(weights)
@@ -194,6 +198,7 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
         training.go(run, folder, resume=resume)
     if accelerator.is_main_process:
+        describe(folder, read_record(folder.with_name(f"{folder.name}.json")))
         (folder / CHECKPOINT).unlink(missing_ok=True)
         for leftover in folder.glob("checkpoint-*"):
             shutil.rmtree(leftover)
