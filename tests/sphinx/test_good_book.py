@@ -224,6 +224,10 @@ def test_a_chapter_says_where_it_can_be_run_and_other_pages_do_not(good):
     assert good.page("plain.html").select("details.launch") == []
 
 
+def test_a_page_says_which_version_of_the_book_it_is_of(good):
+    assert "Version 1.2.3, 2020-02-29" in good.page("plain.html").select_one("footer").get_text()
+
+
 def test_only_chapters_have_a_notebook(good):
     assert [path.name for path in (good.first / "notebooks").rglob("*")] == ["doubling.ipynb"]
 

@@ -82,6 +82,7 @@ def test_the_menu_opens_without_a_script():
         ("book/vision/patches", ("vision", "tracking")),
         ("book/llama/lora", ("llama", "tracking")),
         ("plain", ()),
+        ("book/plain", ()),
     ],
 )
 def test_a_chapter_needs_its_parts_extras(docname, extras):

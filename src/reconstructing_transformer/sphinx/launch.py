@@ -122,7 +122,7 @@ def extras_of(docname: str) -> tuple[str, ...]:
     Args:
         docname: `book/vision/patches`; the folder is the part.
     """
-    part = docname.rpartition("/")[0].rpartition("/")[2]
+    part = docname.split("/")[-2] if docname.count("/") > 1 else ""
     return (part, "tracking") if part in (metadata(PACKAGE).get_all("Provides-Extra") or []) else ()
 
 

@@ -109,5 +109,7 @@ def add_context(
         app.add_js_file("book-plot.js", loading_method="defer", **{"data-colours": json.dumps(VARIABLES)})
     chapter = known and is_chapter(Path(app.env.doc2path(pagename)))
     context["launch"] = _launch(app, pagename, context) if chapter else ""
+    book = book_of(app)
+    context["copyright"] = f"{context['copyright']} · Version {book.version}, {book.date}"  # at the foot of each page
     context["citations"] = _citations(app, pagename) if chapter else ""
     return None
