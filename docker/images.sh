@@ -4,6 +4,7 @@
 #   DOCKER    the engine: docker (the default), podman, …
 #   TORCH     cpu (the default) or cuda
 #   REQUIRED  data without which a build fails, "mnist smollm2-135m" say; what else can't be fetched is left out
+#   KEEP_SIZES=yes   writes the size into docker/README.md
 set -eu
 cd "$(dirname "$0")/.."
 engine=${DOCKER:-docker}
@@ -18,5 +19,7 @@ for image in "$@"; do
   "$engine" build --build-arg "TORCH=${TORCH:-cpu}" --build-arg "REQUIRED=${REQUIRED:-}" \
     --file "docker/$image/Dockerfile" --tag "$tag" .
   "$engine" run --rm --entrypoint /opt/docker/smoke.sh "$tag" "$image"
-  echo "<== $tag: $("$engine" image inspect --format '{{.Size}}' "$tag") bytes"
+  size=$("$engine" image inspect --format '{{.Size}}' "$tag")
+  echo "<== $tag: $size bytes"
+  if [ "${KEEP_SIZES:-}" = yes ]; then python3 docker/sizes.py "$image" "$size"; fi
 done

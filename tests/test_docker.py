@@ -1,5 +1,6 @@
 """The images: what can be said of them without an engine."""
 
+import json
 import re
 import subprocess
 import sys
@@ -153,3 +154,11 @@ def test_what_is_required_and_missing_stops_the_build(tmp_path):
     refused = fetch("missing", "there", "missing")
     assert refused.returncode == 1
     assert "missing is required" in refused.stderr
+
+
+def test_the_page_has_the_sizes_that_were_measured():
+    sizes = json.loads((ROOT / "docker" / "sizes.json").read_text(encoding="utf-8"))
+    assert set(sizes) == set(IMAGES)
+    page = (ROOT / "docker" / "README.md").read_text(encoding="utf-8")
+    for image, size in sizes.items():
+        assert f"| `{image}` | {size / 1e9:.2f} GB |" in page
