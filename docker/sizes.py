@@ -1,4 +1,4 @@
-"""Write down how large an image is, in docker/sizes.json and docker/README.md: sizes.py IMAGE BYTES …"""
+"""Keep how large an image is, in docker/sizes.json and in docker/README.md: `sizes.py IMAGE BYTES …`."""
 
 import json
 import re
