@@ -73,6 +73,13 @@ def test_activations_grow_with_batch_and_checkpointing_saves_most(kind):
     assert computed(config, Method(kind, checkpointing=True), 2, 64).activations < two / 5
 
 
+@pytest.mark.parametrize("length", [64, 576])
+def test_activations_are_proportional_to_the_length(length):
+    config = configuration(SMOLLM2_135M)  # whose heads are 64 wide, and which is itself 576 wide
+    one, two = (computed(config, Method("lora"), 1, n).activations for n in (length, 2 * length))
+    assert two == pytest.approx(2 * one, rel=1e-3)
+
+
 def test_a_trained_head_needs_nothing_of_the_way_there():
     head = computed(configuration(SMOLLM2_135M), Method("head"), 2, 64)
     assert head.activations < 10_000
@@ -81,7 +88,7 @@ def test_a_trained_head_needs_nothing_of_the_way_there():
 
 def test_a_process_needs_what_was_computed():
     methods = [Method("full", torch.float32), Method("full", torch.float32, checkpointing=True)]
-    plain, again = measured([(STORIES_260K, method) for method in methods], 32, 256)
+    plain, again = measured([(STORIES_260K, method, 32, 256) for method in methods])
     for method, found in zip(methods, (plain, again), strict=True):
         expected = computed(configuration(STORIES_260K), method, 32, 256).total
         assert 0.9 * expected < found < 1.2 * expected
@@ -90,4 +97,4 @@ def test_a_process_needs_what_was_computed():
 
 def test_a_process_that_fails_says_so():
     with pytest.raises(RuntimeError, match="ended with 1"):
-        measured([("no-such-model", Method("head"))], 1, 8)
+        measured([("no-such-model", Method("head"), 1, 8)])

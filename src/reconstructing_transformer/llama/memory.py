@@ -103,7 +103,7 @@ def kept_for_the_way_back(model: nn.Module, batch: int, length: int) -> int:
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         # A causal mask is there on such tensors alone: a fused kernel with numbers to look at does without.
-        if storage._cdata not in own and tensor.shape[-2:] != (length, length):
+        if storage._cdata not in own and tensor.shape[1:] != (1, length, length):
             kept[storage._cdata] = storage  # what is kept twice counts once
         return tensor
 

@@ -104,10 +104,12 @@ def main(order: str) -> None:
     # What is imported late is there.
     steps_of(STORIES_260K, Method("qlora", torch.float32, checkpointing=True), 1, 8, 2)
     found = []
-    for name, method in asked["runs"]:
+    for name, method, batch, length in asked["runs"]:
         plan = Method(**{**method, "dtype": DTYPES[method["dtype"]]})
         ours, its = multiprocessing.Pipe(duplex=False)
-        child = multiprocessing.get_context("fork").Process(target=_report, args=(its, name, plan, asked["sizes"]))
+        child = multiprocessing.get_context("fork").Process(
+            target=_report, args=(its, name, plan, (batch, length, asked["classes"]))
+        )
         child.start()
         its.close()
         found.append(ours.recv())
@@ -115,15 +117,14 @@ def main(order: str) -> None:
     print(json.dumps(found))
 
 
-def measured(runs: Sequence[tuple[str, Method]], batch: int, length: int, classes: int = 20) -> list[int]:
+def measured(runs: Sequence[tuple[str, Method, int, int]], classes: int = 20) -> list[int]:
     """The most memory that fine-tunings take, on the processor, one after the other, each in a process of its own.
 
     What is measured is the process's resident set, without mapped files, beyond what it held before the model was made.
 
     Args:
-        runs: the name of a model in `configurations`, and how it is fine-tuned, for each.
-        batch: number of texts a step.
-        length: of each, in tokens.
+        runs: for each the name of a model in `configurations`, how it is fine-tuned, the number of texts a step, and
+            their length in tokens.
         classes: how many the classifier tells apart.
 
     Returns:
@@ -132,8 +133,8 @@ def measured(runs: Sequence[tuple[str, Method]], batch: int, length: int, classe
     Raises:
         RuntimeError: the process failed.
     """
-    asked = [(name, {**asdict(method), "dtype": str(method.dtype)}) for name, method in runs]
-    order = json.dumps({"runs": asked, "sizes": [batch, length, classes]})
+    asked = [(name, {**asdict(method), "dtype": str(method.dtype)}, *sizes) for name, method, *sizes in runs]
+    order = json.dumps({"runs": asked, "classes": classes})
     done = subprocess.run(
         [sys.executable, "-m", __name__, order],
         capture_output=True, text=True, check=False, env={**os.environ, **GIVE_BACK},
