@@ -82,7 +82,7 @@ def test_a_score_depends_on_the_distance_alone(m, n, shift):
 def test_turning_is_multiplying_by_the_matrix():
     x = torch.randn(1, 6).double()
     turned = rotate(x, rotary_angles(torch.tensor([7]), 6))
-    assert torch.allclose(turned[0], rotation_matrix(7.0, 6) @ x[0], atol=1e-6)
+    assert torch.allclose(turned[0], rotation_matrix(7, 6) @ x[0], atol=1e-6)
 
 
 def test_turning_keeps_lengths():

@@ -31,11 +31,11 @@ def rotary_angles(positions: Int[Tensor, " length"], d: int, base: float = 10_00
 
 
 @implements("su2021-15")
-def rotation_matrix(m: float, d: int, base: float = 10_000.0) -> Float[Tensor, "d d"]:
+def rotation_matrix(m: int, d: int, base: float = 10_000.0) -> Float[Tensor, "d d"]:
     """The matrix R^d_{Θ,m} of Eq. 15: a rotation of each pair of neighbouring numbers, each by its own angle.
 
     Args:
-        m: the position; any number.
+        m: the position, or a difference of two.
         d: width of a head; even.
         base: of the angles.
 
