@@ -58,7 +58,7 @@ def rotation_matrix(m: int, d: int, base: float = 10_000.0) -> Float[Tensor, "d 
     "the paper's.",
     pytorch="transformers' LLaMA has the order of halves; Meta's own code has the paper's.",
 )
-@implements("su2021-34", R=None, d=None, m="angles", theta="angles")
+@implements("su2021-34", R=None, d=None, m=None, theta="angles")
 def rotate(
     x: Float[Tensor, "*batch length d"], angles: Float[Tensor, "length half"]
 ) -> Float[Tensor, "*batch length d"]:
