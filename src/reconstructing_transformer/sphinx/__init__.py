@@ -13,6 +13,7 @@ from reconstructing_transformer.sphinx import (
     math,
     notebooks,
     pages,
+    policy,
     project,
     reference,
     results,
@@ -111,5 +112,6 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("build-finished", reference.equations_json)
     app.connect("build-finished", notebooks.write_notebooks)
     app.connect("build-finished", pages.end_web)
+    app.connect("build-finished", policy.write_policies, priority=800)  # when nothing else writes to a page
     app.connect("build-finished", strict.fail_on_warnings, priority=900)
     return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}
