@@ -4,14 +4,17 @@ import csv
 import io
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import jsonschema
 import pytest
 from bs4 import BeautifulSoup
 
+from reconstructing_transformer.sphinx.results import seeds_option
+from reconstructing_transformer.sphinx.runs import ShownTable, read_runs
 from reconstructing_transformer.tracking.published import read_published
 from reconstructing_transformer.tracking.record import RunRecord, read_records, write_record
+from reconstructing_transformer.tracking.summary import ResultError
 from reconstructing_transformer.tracking.table import result_table
 from tests.records import PROJECT, PUBLISHED, a_record, three_seeds
 
@@ -269,6 +272,24 @@ def test_a_deleted_record_fails_the_next_build_and_names_the_table(new_book, tmp
     assert book.build().code == 0
 
 
+def test_a_growing_table_shows_the_models_that_have_a_run(tmp_path):
+    for record in records():
+        if record.model == "small":
+            write_record(record, tmp_path / PROJECT)
+    runs = read_runs(tmp_path)
+    table = ShownTable("grows", "results", PROJECT, ("deep", "small"), (), growing=True)
+    assert [model.model for model in table.made(runs).models] == ["small"]
+    with pytest.raises(ResultError, match="no run of deep"):
+        replace(table, growing=False).made(runs)
+
+
+def test_how_many_seeds_a_table_has_is_a_number_with_exceptions_or_any():
+    assert seeds_option("3, deep 5") == (3, {"deep": 5})
+    assert seeds_option("any") == (None, {})
+    with pytest.raises(ValueError, match="three"):
+        seeds_option("three")
+
+
 # Page → its text, what the build must quote of the faulty line, and what it must say of it.
 FAULTS = {
     "number": (
@@ -295,6 +316,11 @@ FAULTS = {
         "Words.\n\n```{results} nobody\n:models: small\n:seeds: 1\n:name: of-nobody\n```\n",
         "```{results}",
         "the table “of-nobody” needs 1 finished run of small, and book/runs/nobody has 0 (no run of it)",
+    ),
+    "nothing": (
+        "Words.\n\n```{results} nobody\n:models: small\n:seeds: any\n:name: of-nothing\n```\n",
+        "```{results}",
+        "the table “of-nothing” needs a finished run of one of small, and there is none",
     ),
     "measure": (
         f"Words.\n\n```{{results}} {PROJECT}\n:models: small\n:seeds: 3\n:metrics: bleu\n:name: measure\n```\n",

@@ -104,6 +104,8 @@ def _results_as_markdown(found: re.Match[str], runs: "Runs") -> str:
     chosen = tuple(one.strip() for one in (metrics.split(",") if "," in metrics else metrics.split()))
     form = runs.form(found["project"])
     models = tuple(options.get("models", "").replace(",", " ").split())
+    if options.get("seeds", "").strip() == "any":
+        models = runs.trained(found["project"], models)
     return result_table(runs.of(found["project"]), form, chosen or None, models).markdown()
 
 

@@ -19,7 +19,7 @@ from reconstructing_transformer._data import write_whole
 from reconstructing_transformer.sphinx.lab import chapters
 from reconstructing_transformer.sphinx.notebooks import OPTIONS, RESULTS, plain_markdown
 from reconstructing_transformer.sphinx.project import NO_PROJECT
-from reconstructing_transformer.sphinx.results import metrics_option
+from reconstructing_transformer.sphinx.results import ANY, metrics_option
 from reconstructing_transformer.sphinx.runs import FOLDER, Runs, ShownTable, read_runs
 from reconstructing_transformer.tracking.table import ResultTable
 
@@ -52,7 +52,8 @@ def shown_tables(root: Path) -> dict[str, Shown]:
             project = directive["project"]
             name = options.get("name", f"results-{project}")
             models = tuple(options["models"].replace(",", " ").split())
-            table = ShownTable(name, page, project, models, metrics_option(options.get("metrics", "")))
+            metrics, growing = metrics_option(options.get("metrics", "")), options.get("seeds", "").strip() == ANY
+            table = ShownTable(name, page, project, models, metrics, growing)
             found[name] = Shown(table, plain_markdown(options.get("caption", ""), NO_PROJECT))
     return found
 

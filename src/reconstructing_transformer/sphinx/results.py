@@ -38,12 +38,19 @@ def caption_of(node: nodes.Node) -> str:
     return node.astext()
 
 
-def seeds_option(text: str) -> tuple[int, dict[str, int]]:
+ANY = "any"
+
+
+def seeds_option(text: str) -> tuple[int | None, dict[str, int]]:
     """Read how many seeds each model of a table has: `3`, or `3, deep-vit 5` where one has more than the others.
+
+    `any` is for a table that grows while its models are trained: it shows what there is, one run at least.
 
     Raises:
         ValueError: it is neither.
     """
+    if text.strip() == ANY:
+        return None, {}
     first, *others = [part.split() for part in text.split(",")]
     if len(first) != 1 or any(len(part) != 2 for part in others):
         raise ValueError(f"`:seeds:` is a number, `3`, or a number with exceptions, `3, deep-vit 5`; got “{text}”")
@@ -85,7 +92,7 @@ class ResultsDirective(SphinxDirective):
         note_files(self.env, project)
         models = tuple(self.options["models"].replace(",", " ").split())
         metrics = metrics_option(self.options.get("metrics", ""))
-        table = ShownTable(name, self.env.docname, project, models, metrics)
+        table = ShownTable(name, self.env.docname, project, models, metrics, self.options["seeds"][0] is None)
         if self._faulty(table):
             return []
         tables_of(self.env).note(table)
@@ -97,9 +104,11 @@ class ResultsDirective(SphinxDirective):
         trained = runs.models.get(table.project, {})
         usual, exceptions = self.options["seeds"]
         faults = [f"`:seeds:` names {model}, which `:models:` lacks" for model in exceptions.keys() - set(table.models)]
+        if table.growing and not trained.keys() & set(table.models):
+            faults.append(f"needs a finished run of one of {', '.join(table.models)}, and there is none")
         for model in table.models:
             needed, there = exceptions.get(model, usual), trained[model].seeds if model in trained else ()
-            if len(there) != needed:
+            if needed is not None and len(there) != needed:
                 had = f"seed{'s' * (len(there) != 1)} {', '.join(map(str, there))}" if there else "no run of it"
                 faults.append(
                     f"needs {needed} finished run{'s' * (needed != 1)} of {model}, and {FOLDER}/{table.project} has "

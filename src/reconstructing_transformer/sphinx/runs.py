@@ -50,6 +50,10 @@ class Runs:
         """Return the records of a project."""
         return [record for record in self.records if record.project == project]
 
+    def trained(self, project: str, models: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of some models that have a run; all of them where none has."""
+        return tuple(model for model in models if model in self.models.get(project, {})) or models
+
     def form(self, project: str) -> PublishedProject:
         """Return how a project's models and metrics are named and ordered."""
         return self.published.get(project, PublishedProject())
@@ -125,13 +129,23 @@ def render(app: Sphinx, name: str, **context: Any) -> str:  # noqa: ANN401
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A result table, as a page asks for it."""
+    """A result table, as a page asks for it.
+
+    Args:
+        name: what it is called.
+        docname: the page.
+        project: whose runs it shows.
+        models: the models that it names.
+        metrics: its columns; those of `published.yml` where it names none.
+        growing: whether a model without a run is left out: for a table that is there before all trainings are.
+    """
 
     name: str
     docname: str
     project: str
     models: tuple[str, ...]
     metrics: tuple[str, ...]
+    growing: bool = False
 
     def made(self, runs: Runs) -> ResultTable:
         """Make the table.
@@ -139,8 +153,10 @@ class ShownTable:
         Raises:
             ResultError: the records don't make it.
         """
-        form = runs.form(self.project)
-        return result_table(runs.of(self.project), form, self.metrics or None, self.models)
+        form, models = runs.form(self.project), self.models
+        if self.growing:
+            models = runs.trained(self.project, models)
+        return result_table(runs.of(self.project), form, self.metrics or None, models)
 
     def row(self, model: str) -> str:
         """Return the address of a model's row on the page."""
