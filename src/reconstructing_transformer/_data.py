@@ -52,6 +52,10 @@ def digest(data: bytes, algorithm: str) -> str:
     return f"{algorithm}:{hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()}"
 
 
+class DataUnavailableError(RuntimeError):
+    """Data that could not be had. The message says where it was looked for, and what to do."""
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file under a temporary name and move it, so that nobody ever finds half of it.
 

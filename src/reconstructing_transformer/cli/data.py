@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from reconstructing_transformer._data import DataUnavailableError
 from reconstructing_transformer.cli.complaints import complain
 
 data_app = typer.Typer(no_args_is_help=True, help="Data and pre-trained weights: fetch them before they are needed.")
 ALSO = {"smollm2": "smollm2-135m"}
 NAMES = ("mnist", "multi30k", "tatoeba", "trec", "newsgroups", "smollm2-135m", "stories260k")
+
+PARTS = {"mnist": "vision", "multi30k": "translation", "tatoeba": "translation"}
 
 
 def _fetched(name: str) -> str:
@@ -39,9 +42,6 @@ def fetch_data(
     names: Annotated[list[str], typer.Argument(help=f"Any of {', '.join(NAMES)}.")],
 ) -> None:
     """Fetch data sets and weights into the cache, checked by their hashes. What is there already is left as it is."""
-    from reconstructing_transformer.llama.downloads import DataError
-    from reconstructing_transformer.translation.sources import CorpusError
-
     wanted = [ALSO.get(name, name) for name in names]
     unknown = [name for name in wanted if name not in NAMES]
     if unknown:
@@ -50,8 +50,11 @@ def fetch_data(
     for name in wanted:
         try:
             typer.echo(_fetched(name))
-        except (DataError, CorpusError) as error:
+        except DataUnavailableError as error:
             missing.append(str(error))
+        except ModuleNotFoundError as error:
+            part = PARTS.get(name, "llama")
+            missing.append(f"{name} needs {error.name}; install it by pip install 'reconstructing-transformer[{part}]'")
     if missing:
         complain(" ".join(missing))
 

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconstructing_transformer._data import cache_folder, digest, own_folder
+from reconstructing_transformer._data import DataUnavailableError, cache_folder, digest, own_folder
 
 LOGGER = logging.getLogger(__name__)
 TIMEOUT = 30.0  # seconds without a byte from a home before it counts as unreachable
 MOST = 2**26  # bytes that are read from a home: several times the largest file there
 
 
-class DataError(RuntimeError):
+class DataError(DataUnavailableError):
     """Texts or weights can't be had, or others were found. The message says what was tried and what to do."""
 
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from reconstructing_transformer._data import DATA, cache_folder, digest, own_folder, write_whole
+from reconstructing_transformer._data import DATA, DataUnavailableError, cache_folder, digest, own_folder, write_whole
 
 LOGGER = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ MOST = 2**26  # bytes that are read from a home: five times the largest file the
 AGENT = "reconstructing-transformer (a book's data loader)"  # manythings.org turns Python's own name away
 
 
-class CorpusError(RuntimeError):
+class CorpusError(DataUnavailableError):
     """A corpus can't be had, or what was found is not the corpus. The message says what was tried and what to do."""
 
 

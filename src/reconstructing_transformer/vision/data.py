@@ -15,7 +15,15 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import Tensor
 
-from reconstructing_transformer._data import DATA, cache_folder, checkout, digest, own_folder, write_whole
+from reconstructing_transformer._data import (
+    DATA,
+    DataUnavailableError,
+    cache_folder,
+    checkout,
+    digest,
+    own_folder,
+    write_whole,
+)
 
 LOGGER = logging.getLogger(__name__)
 
@@ -30,7 +38,7 @@ LICENCE = "CC BY-SA 3.0, Yann LeCun and Corinna Cortes"
 VALIDATION = 5_000
 
 
-class DataError(RuntimeError):
+class DataError(DataUnavailableError):
     """MNIST can't be had, or what was found is not MNIST. The message says what was tried and what to do."""
 
 
