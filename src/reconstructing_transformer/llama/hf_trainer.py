@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,7 @@ class PlainTrainer(Trainer):
         said: Callable[[str], None] = print,
     ) -> None:
         self.recipe, self.folder, self.run = recipe, folder, run
+        self._worked, self._began = 0.0, time.process_time()  # of those before this process; of this one
         super().__init__(
             model=model,
             args=arguments(recipe, folder, len(data[0]), grouped=tokeniser is not None),
@@ -116,6 +118,11 @@ class PlainTrainer(Trainer):
             )
         return loss
 
+    @property
+    def processor_seconds(self) -> float:
+        """What the training has taken of the processor, in all processes that worked on it one after the other."""
+        return self._worked + time.process_time() - self._began
+
     def _moving(self) -> nn.Module:
         """The parameters that move, under names that are the same in every process."""
         moving = nn.Module()
@@ -131,6 +138,7 @@ class PlainTrainer(Trainer):
             rates = {k: v for k, v in self.lr_scheduler.state_dict().items() if k != "lr_lambdas"}
             progress = {
                 "recipe": self.recipe.model_dump(), "history": list(self.run.history), "elapsed": self.run.elapsed,
+                "processor_seconds": self.processor_seconds,
                 "state": json.loads(json.dumps(vars(self.state), default=lambda _: None)), "rates": rates,
             }  # fmt: skip
             save_checkpoint(self.folder / CHECKPOINT, {"moving": self._moving()}, self.optimizer.optimizer, progress)
@@ -161,8 +169,10 @@ class PlainTrainer(Trainer):
             resume: from the checkpoint.
         """
         if resume and not self.is_fsdp_enabled:
-            state = load_checkpoint(self.folder / CHECKPOINT, {})["state"]
+            progress = load_checkpoint(self.folder / CHECKPOINT, {})
+            state, self._worked = progress["state"], progress["processor_seconds"]
             write_whole(self.folder / STATE, json.dumps({**state, "stateful_callbacks": {}}).encode())
+        self._began = time.process_time()
         self.train(resume_from_checkpoint=str(self.folder) if resume else None)
         (self.folder / STATE).unlink(missing_ok=True)
 
