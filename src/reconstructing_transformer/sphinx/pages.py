@@ -19,6 +19,8 @@ from reconstructing_transformer.sphinx.math import Katex
 from reconstructing_transformer.sphinx.notebooks import branch_name, notebook_name
 from reconstructing_transformer.sphinx.project import book_of
 
+# The theme gives a table's name to what it wraps around it, and leaves it to the table, too.
+TWICE = re.compile(r'(<div class="table-wrapper[^"]*" id="([^"]+)">\s*<table[^>]*) id="\2"')
 DARK_CODE = "reconstructing_transformer.sphinx.colours.Ink"
 
 
@@ -84,6 +86,7 @@ def accessible(body: str) -> str:
     """Mend what the libraries' HTML keeps from readers with a keyboard or a screen reader."""
     body = body.replace(' aria-label="Toggle hidden content"', "")  # what is folded says itself what it is
     body = re.sub(r' role="(?:list|doc-biblioentry)"', "", body)  # misplaced, and deprecated
+    body = TWICE.sub(r"\1", body)
     return re.sub(r"<pre(?![^>]*tabindex)", '<pre tabindex="0"', body)  # wide code scrolls
 
 
